@@ -1,0 +1,104 @@
+"""What a backend has to offer: the differences between array libraries, and nothing else."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+
+class DeviceUnavailableError(RuntimeError):
+    """A device was asked for that this machine does not have. The message says what is missing and what to install."""
+
+
+class Backend:
+    """One array library on one kind of device.
+
+    A subclass sets the class attributes and overrides the methods whose default does not fit. Everything that is the
+    same on all devices (shapes, promotion, gradients, layers) is written once, above this class.
+    """
+
+    name: str
+    """The device type: ``cpu``, ``cuda``, ``strict``."""
+
+    array_type: type
+    """The class of the arrays; an array's class decides which backend handles it."""
+
+    xp: Any
+    """The array namespace. NumPy's functions under NumPy's names, and in addition:
+
+    ``as_strided(x, shape, strides)``
+        a view with these strides in bytes.
+    ``scatter_add(x, index, values)``
+        ``x[index] += values`` in place, where repeated positions add up.
+    ``erf(x)``
+        the error function.
+    ``random_bits(seed, counter, n, like)``
+        ``n`` words of 32 random bits (Philox 4x64-10 of key ``seed`` from block ``counter`` on) on the device of
+        ``like`` (an array or None for the current device); the same words on every device.
+    """
+
+    has_indices: bool = False
+    """Whether there can be several devices of this type (``cuda:0``, ``cuda:1``)."""
+
+    checks_indices: bool = True
+    """Whether the array library raises IndexError for an index out of range (CuPy wraps it silently)."""
+
+    def unavailable_reason(self) -> str | None:
+        """What is missing, and what to install, where the device cannot be used; None where it can."""
+        return None
+
+    def device_count(self) -> int:
+        """How many devices of this type there are."""
+        return 0 if self.unavailable_reason() else 1
+
+    def index_of(self, array: Any) -> int | None:
+        """The index of the device that holds ``array`` (None for a device type without indices)."""
+        return None
+
+    def current_index(self) -> int | None:
+        """The index of the device that a bare device name means."""
+        return None
+
+    def use(self, index: int | None) -> AbstractContextManager[Any]:
+        """A context in which new arrays are made on device ``index``."""
+        return nullcontext()
+
+    def from_host(self, array: np.ndarray, index: int | None = None) -> Any:
+        """A new array on the device with the values of a NumPy array. Always a copy."""
+        raise NotImplementedError
+
+    def to_host(self, array: Any) -> np.ndarray:
+        """The values of ``array`` as a NumPy array. A copy unless the device is the CPU. Waits for the device."""
+        raise NotImplementedError
+
+    def to_index(self, array: Any, index: int | None) -> Any:
+        """``array`` on another device of the same type."""
+        return array
+
+    def to_scalar(self, array: Any) -> Any:
+        """The value of a one-element array as a Python number. Waits for the device."""
+        return self.to_host(array).item()
+
+    def synchronize(self, index: int | None = None) -> None:
+        """Wait until all work given to the device is done."""
+
+    def device_name(self, index: int | None = None) -> str:
+        """The name of the device as its maker gives it."""
+        return self.name
+
+    def memory_allocated(self, index: int | None = None) -> int:
+        """Bytes that arrays hold on the device."""
+        return 0
+
+    def memory_reserved(self, index: int | None = None) -> int:
+        """Bytes that the memory pool has taken from the device."""
+        return self.memory_allocated(index)
+
+    def memory_info(self, index: int | None = None) -> tuple[int, int]:
+        """Free and total bytes of the device."""
+        raise NotImplementedError(f"the {self.name} backend does not tell its free memory")
+
+    def empty_cache(self) -> None:
+        """Give unused memory of the pool back to the device."""

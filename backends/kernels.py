@@ -1,0 +1,98 @@
+"""The kernel table: one look-up from an operation's name to the function that computes it on a device.
+
+An operation has one generic body, an expression over the array namespace ``xp``. A backend may override it by name::
+
+    @kernel("softmax", when=contiguous_float)
+    def softmax(x, *, axis): ...
+
+``table.softmax`` is the override where there is one, else the generic body bound to the backend's ``xp``. It is resolved
+at first use and kept as an attribute of the table, so that a later call is one attribute look-up.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from .base import Backend
+
+Body = Callable[..., Any]
+
+GENERIC: dict[str, Body] = {}
+"""Operation name -> generic body ``body(xp, *arrays, **attributes)``, or the name of a function of ``xp``."""
+
+EXPLAIN = os.environ.get("NNLITE_EXPLAIN", "") not in ("", "0")
+
+
+class Override:
+    """A kernel that a backend registered: the function, and the condition under which it applies."""
+
+    __slots__ = ("function", "when")
+
+    def __init__(self, function: Body, when: Callable[..., bool] | None) -> None:
+        self.function = function
+        self.when = when
+
+
+def kernel(name: str, *, table: dict[str, Override], when: Callable[..., bool] | None = None) -> Callable[[Body], Body]:
+    """Register a function as the kernel of operation ``name`` in a backend's ``table``.
+
+    ``when`` takes the same arguments and says whether the kernel can take them; where it is false the generic body
+    runs. The function has the signature of the generic body without ``xp`` (a test checks it).
+    """
+
+    def register(function: Body) -> Body:
+        if name in table:
+            raise ValueError(f"kernel {name!r} is registered twice")
+        table[name] = Override(function, when)
+        return function
+
+    return register
+
+
+class KernelTable:
+    """All operations of one backend, by name, as plain functions of arrays."""
+
+    def __init__(self, backend: Backend, overrides: dict[str, Override] | None = None) -> None:
+        self.backend_ = backend
+        self.overrides_ = overrides if overrides is not None else {}
+
+    def __getattr__(self, name: str) -> Body:
+        if name not in GENERIC:
+            raise AttributeError(f"no operation is called {name!r}")
+        function = self._resolve(name)
+        setattr(self, name, function)
+        return function
+
+    def _resolve(self, name: str) -> Body:
+        body = GENERIC[name]
+        xp = self.backend_.xp
+        generic = getattr(xp, body) if isinstance(body, str) else functools.partial(body, xp)
+        override = self.overrides_.get(name)
+        label = f"{self.backend_.name}.{name}"
+        if override is None:
+            return _explained(generic, label + " generic") if EXPLAIN else generic
+        fast = _explained(override.function, label + " override") if EXPLAIN else override.function
+        if EXPLAIN:
+            generic = _explained(generic, label + " generic (the override does not take these arguments)")
+        when = override.when
+        if when is None:
+            return fast
+
+        def choose(*args: Any, **attributes: Any) -> Any:
+            return fast(*args, **attributes) if when(*args, **attributes) else generic(*args, **attributes)
+
+        return choose
+
+
+def _explained(function: Body, label: str) -> Body:
+    @functools.wraps(function, assigned=())
+    def traced(*args: Any, **attributes: Any) -> Any:
+        shapes = ", ".join(str(tuple(a.shape)) for a in args if hasattr(a, "shape"))
+        print(f"nnlite: {label} {shapes}", file=sys.stderr)
+        return function(*args, **attributes)
+
+    return traced
