@@ -1,7 +1,7 @@
 """Options, fixtures and settings that all tests share.
 
-``--device`` names the devices on which tests that take the ``device`` fixture run: a comma list, repeatable. The default
-is ``cpu,strict``, which every machine has. A device that was asked for and cannot be used stops the run.
+``--device`` names the devices on which tests that take the ``device`` fixture run: a comma list, repeatable. The
+default is ``cpu,strict``, which every machine has. A device that was asked for and cannot be used stops the run.
 """
 
 from __future__ import annotations
