@@ -1,0 +1,70 @@
+"""The strict device: NumPy behind CuPy's interface and restrictions, so that device bugs show without a GPU.
+
+A tensor on ``strict`` computes on the CPU, but its array refuses what a CuPy array refuses (NumPy arrays, implicit
+conversion, functions that CuPy lacks), and every time the host waits for the device is counted::
+
+    from nnlite.backends.strict import forbid_synchronize, sync_count
+
+    with forbid_synchronize():
+        train_step(model.to("strict"))      # raises where a training step would stall a GPU
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from ..base import Backend
+from ..kernels import Override
+from ..registry import register_backend
+from .array import StrictArray, from_host, memory
+from .namespace import xp
+from .sync import DeviceSynchronizedError, SyncCounter, forbid_synchronize, sync_count
+
+__all__ = [
+    "DeviceSynchronizedError",
+    "StrictArray",
+    "StrictBackend",
+    "SyncCounter",
+    "forbid_synchronize",
+    "sync_count",
+    "xp",
+]
+
+OVERRIDES: dict[str, Override] = {}
+"""No kernel of its own: the generic bodies are what this device is there to check."""
+
+
+class StrictBackend(Backend):
+    """The stand-in for a CUDA device."""
+
+    name = "strict"
+    array_type = StrictArray
+    xp = xp
+    checks_indices = False
+
+    def from_host(self, array: np.ndarray, index: int | None = None) -> StrictArray:
+        return from_host(array)
+
+    def to_host(self, array: StrictArray) -> np.ndarray:
+        return array.get(order="A")
+
+    def to_scalar(self, array: StrictArray) -> Any:
+        return array.item()
+
+    def device_name(self, index: int | None = None) -> str:
+        return "strict (NumPy behind CuPy's interface)"
+
+    def memory_allocated(self, index: int | None = None) -> int:
+        return memory.live
+
+    def memory_info(self, index: int | None = None) -> tuple[int, int]:
+        page = os.sysconf("SC_PAGE_SIZE")
+        return os.sysconf("SC_AVPHYS_PAGES") * page, os.sysconf("SC_PHYS_PAGES") * page
+
+
+def register() -> None:
+    """Add the strict device to the registry."""
+    register_backend(StrictBackend(), OVERRIDES)
