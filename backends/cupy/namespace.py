@@ -1,0 +1,136 @@
+"""The array namespace of CUDA: CuPy's functions, and those that CuPy lacks, spells differently or has a flaw in."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import cupy
+import numpy as np
+
+from .gemm import Gemm
+
+_HALF = ("float16", "bfloat16")
+_ATOMIC_ADD = frozenset("iIlLqQfd")
+"""Characters of the dtypes that ``cupy.add.at`` adds fast and exactly enough."""
+
+_THREADS = 256
+_MAX_BLOCKS = 4096
+
+
+def matmul(a: Any, b: Any, *, out: Any = None) -> Any:
+    """Matrix product; floating point goes to cuBLAS as it lies, without copies of transposed operands."""
+    gemm = _gemm()
+    if not gemm.takes(a, b):
+        return cupy.matmul(a, b, out=out)
+    result = gemm.matmul(a, b)
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+@functools.cache
+def _gemm() -> Gemm:
+    from cupy_backends.cuda.libs import cublas
+
+    return Gemm(cublas.gemmStridedBatchedEx, cupy.cuda.device.get_cublas_handle, cupy)
+
+
+def where(condition: Any, x: Any = None, y: Any = None) -> Any:
+    """As ``cupy.where``, for bfloat16 too: CuPy has no loop for it, so its bits are chosen as integers."""
+    if x is None and y is None:
+        return cupy.where(condition)
+    names = {v.dtype.name for v in (x, y) if hasattr(v, "dtype")}
+    if names != {"bfloat16"}:
+        return cupy.where(condition, x, y)
+    kind = (x if hasattr(x, "dtype") else y).dtype
+    bits = [(v if isinstance(v, cupy.ndarray) else cupy.asarray(v, kind)).view(np.uint16) for v in (x, y)]
+    return cupy.where(condition, *bits).view(kind)
+
+
+def sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As ``cupy.sum``; float16 and bfloat16 are summed in float32, which CuPy does for some shapes only."""
+    if dtype is None and out is None and a.dtype.name in _HALF:
+        return cupy.sum(a, axis=axis, dtype=np.float32, keepdims=keepdims).astype(a.dtype)
+    return cupy.sum(a, axis=axis, dtype=dtype, out=out, keepdims=keepdims)
+
+
+def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As ``cupy.mean``; float16 and bfloat16 are summed in float32."""
+    if dtype is None and out is None and a.dtype.name in _HALF:
+        return cupy.mean(a, axis=axis, dtype=np.float32, keepdims=keepdims).astype(a.dtype)
+    return cupy.mean(a, axis=axis, dtype=dtype, out=out, keepdims=keepdims)
+
+
+def as_strided(x: Any, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
+    """A view of ``x`` with these sizes and strides in bytes, starting at its first element."""
+    return cupy.lib.stride_tricks.as_strided(x, shape, strides)
+
+
+def scatter_add(x: Any, index: Any, values: Any) -> None:
+    """``x[index] += values`` in place; repeated positions add up. What the GPU cannot add atomically is added in a
+    wider type: float16 and bfloat16 in float32, small integers in int32, complex numbers by parts."""
+    if x.dtype.char in _ATOMIC_ADD:
+        cupy.add.at(x, index, values)
+    elif x.dtype.kind == "c":
+        values = cupy.asarray(values, x.dtype)
+        cupy.add.at(x.real, index, values.real)
+        cupy.add.at(x.imag, index, values.imag)
+    else:
+        wide = np.float32 if x.dtype.name in _HALF else np.int32
+        total = x.astype(wide)
+        cupy.add.at(total, index, cupy.asarray(values).astype(wide))
+        x[...] = total.astype(x.dtype)
+
+
+def erf(x: Any) -> Any:
+    """The error function; float16 and bfloat16 are computed in float32."""
+    from cupyx.scipy import special
+
+    if x.dtype.name in _HALF:
+        return special.erf(x.astype(np.float32)).astype(x.dtype)
+    return special.erf(x)
+
+
+def random_bits(seed: int, counter: int, n: int, like: Any = None) -> Any:
+    """``n`` words of 32 random bits: Philox 4x64-10 of key ``seed`` from block ``counter`` on, as NumPy computes it."""
+    with cupy.cuda.Device(None if like is None else like.device.id):
+        out = cupy.empty(n, dtype=np.uint32)
+        if n:
+            blocks = min(-(-n // (8 * _THREADS)), _MAX_BLOCKS)
+            words = [np.uint64(v & 0xFFFFFFFFFFFFFFFF) for v in (seed, seed >> 64, counter, counter >> 64)]
+            _philox()((blocks,), (_THREADS,), (out, np.int64(n), *words))
+        return out
+
+
+@functools.cache
+def _philox() -> Any:
+    return cupy.RawKernel(kernel_source("philox"), "philox_bits")
+
+
+def kernel_source(name: str) -> str:
+    """The CUDA source of ``kernels/<name>.cu``."""
+    return (Path(__file__).parent / "kernels" / f"{name}.cu").read_text(encoding="utf-8")
+
+
+class Namespace:
+    """CuPy, with this module's functions in place of its own. A name is looked up once and kept."""
+
+    as_strided = staticmethod(as_strided)
+    erf = staticmethod(erf)
+    matmul = staticmethod(matmul)
+    mean = staticmethod(mean)
+    random_bits = staticmethod(random_bits)
+    scatter_add = staticmethod(scatter_add)
+    sum = staticmethod(sum)
+    where = staticmethod(where)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(cupy, name)
+        setattr(self, name, value)
+        return value
+
+
+xp = Namespace()
