@@ -1,0 +1,299 @@
+"""What can be checked of the CUDA backend on a machine without a GPU."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import nnlite.backends.cupy as cuda_backend
+from nnlite.backends import DeviceUnavailableError, backend_for
+from nnlite.backends.registry import _backends
+from nnlite.backends.strict import cupy_api, list_cupy_api
+
+HAS_CUPY = importlib.util.find_spec("cupy") is not None
+KERNELS = Path(cuda_backend.__file__).parent / "kernels"
+
+# Messages
+
+
+def test_without_cupy_the_error_says_what_to_install(monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "cupy" else real(name, *a))
+    with pytest.raises(DeviceUnavailableError, match=r'CuPy is not installed.*pip install "nnlite-framework\[cuda\]"'):
+        cuda_backend.register()
+
+
+def test_a_broken_cupy_is_told_apart(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: object())
+    monkeypatch.setitem(sys.modules, "cupy", None)  # importing it raises ImportError
+    reason = cuda_backend.missing_package()
+    assert reason is not None
+    assert "installed but cannot be imported" in reason
+
+
+@pytest.mark.parametrize(
+    "status, driver, words",
+    [
+        (35, 0, "no NVIDIA driver.*CUDA 13 or newer.*nvidia-smi"),
+        (35, 12040, r"driver is for CUDA 12\.4, CuPy needs one for CUDA 13"),
+        (100, 13000, "no GPU is visible.*CUDA_VISIBLE_DEVICES"),
+        (46, 13000, "cudaErrorDevicesUnavailable"),
+    ],
+)
+def test_driver_and_gpu_are_told_apart(status, driver, words):
+    text = cuda_backend.explain(status, "cudaErrorDevicesUnavailable: busy", driver, 13020)
+    assert text.startswith("cuda is not available: ")
+    assert re.search(words, text)
+
+
+def test_importing_nnlite_imports_no_cupy():
+    program = "import sys, nnlite.backends; nnlite.backends.backend_for('cpu'); print('cupy' in sys.modules)"
+    root = Path(cuda_backend.__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout.strip() == "False"
+
+
+# The backend over a stand-in for the CuPy module
+
+
+class CudaRuntimeError(RuntimeError):
+    def __init__(self, status):
+        super().__init__("cudaErrorStandIn: an error")
+        self.status = status
+
+
+def fake_cupy(devices=None, status=None, driver=13020):
+    """A module with as much of CuPy as the backend asks for."""
+    state = SimpleNamespace(device=0, log=[])
+
+    class Device:
+        def __init__(self, index):
+            self.index = index
+
+        def use(self):
+            state.device = self.index
+
+        def __enter__(self):
+            self.outer, state.device = state.device, self.index
+
+        def __exit__(self, *exc):
+            state.device = self.outer
+
+    class Pool:
+        def used_bytes(self):
+            return 10 + state.device
+
+        def total_bytes(self):
+            return 20 + state.device
+
+        def free_all_blocks(self):
+            state.log.append("freed")
+
+    def device_count():
+        if status is not None:
+            raise CudaRuntimeError(status)
+        return devices
+
+    runtime = SimpleNamespace(
+        CUDARuntimeError=CudaRuntimeError,
+        getDeviceCount=device_count,
+        driverGetVersion=lambda: driver,
+        runtimeGetVersion=lambda: 13020,
+        getDevice=lambda: state.device,
+        deviceSynchronize=lambda: state.log.append(f"waited for {state.device}"),
+        getDeviceProperties=lambda i: {"name": f"GPU {i}".encode()},
+        memGetInfo=lambda: (100, 200 + state.device),
+    )
+    return SimpleNamespace(
+        state=state,
+        ndarray=type("ndarray", (), {}),
+        cuda=SimpleNamespace(runtime=runtime, Device=Device),
+        array=lambda a: (state.device, a),
+        get_default_memory_pool=Pool,
+        get_default_pinned_memory_pool=Pool,
+    )
+
+
+@pytest.fixture
+def backend_over(monkeypatch):
+    def make(module):
+        monkeypatch.setitem(sys.modules, "cupy", module)
+        monkeypatch.delitem(sys.modules, "nnlite.backends.cupy.namespace", raising=False)
+        monkeypatch.delattr(cuda_backend, "namespace", raising=False)
+        return cuda_backend.CupyBackend(module)
+
+    yield make
+    sys.modules.pop("nnlite.backends.cupy.namespace", None)
+
+
+@pytest.mark.parametrize("case", [{"status": 35, "driver": 0}, {"status": 100}, {"devices": 0}])
+def test_every_operation_raises_the_reason(backend_over, case):
+    backend = backend_over(fake_cupy(**case))
+    reason = backend.unavailable_reason()
+    assert reason is not None
+    assert backend.device_count() == 0
+    for operation in (
+        lambda: backend.from_host(np.ones(3)),
+        lambda: backend.use(0),
+        lambda: backend.synchronize(),
+        lambda: backend.current_index(),
+        lambda: backend.set_current(0),
+        lambda: backend.device_name(0),
+        lambda: backend.memory_allocated(),
+        lambda: backend.memory_info(),
+        lambda: backend.empty_cache(),
+    ):
+        with pytest.raises(DeviceUnavailableError, match=re.escape(reason)):
+            operation()
+
+
+def test_devices_and_figures(backend_over):
+    module = fake_cupy(devices=2)
+    backend = backend_over(module)
+    assert backend.unavailable_reason() is None
+    assert (backend.device_count(), backend.current_index()) == (2, 0)
+    with backend.use(1):
+        assert backend.current_index() == 1
+    assert backend.from_host(np.ones(2, ">f4"), 1)[0] == 1
+    assert backend.from_host(np.ones(2, ">f4"))[1].dtype.isnative
+    assert backend.device_name(1) == "GPU 1"
+    assert (backend.memory_allocated(1), backend.memory_reserved(1)) == (11, 21)
+    assert backend.memory_info(1) == (100, 201)
+    backend.synchronize(1)
+    backend.empty_cache()
+    assert module.state.log == ["waited for 1", "freed", "freed"]
+    backend.set_current(1)
+    assert backend.current_index() == 1
+    here = SimpleNamespace(device=SimpleNamespace(id=1), copy=lambda: ("copied", module.state.device))
+    assert backend.index_of(here) == 1
+    assert backend.to_index(here, 1) is here
+    assert backend.to_index(here, None) is here
+    assert backend.to_index(here, 0) == ("copied", 0)
+
+
+@pytest.mark.skipif(not HAS_CUPY, reason="CuPy is not installed")
+def test_with_cupy_installed_the_backend_registers_and_tells_its_state():
+    backend = backend_for("cuda")
+    reason = backend.unavailable_reason()
+    assert (backend.device_count() > 0) == (reason is None)
+    for name in ("matmul", "where", "sum", "mean", "as_strided", "scatter_add", "erf", "random_bits", "exp", "linalg"):
+        assert hasattr(backend.xp, name)
+
+
+@pytest.mark.skipif(HAS_CUPY, reason="CuPy is installed")
+def test_without_cupy_nothing_is_registered():
+    with pytest.raises(DeviceUnavailableError):
+        backend_for("cuda")
+    assert "cuda" not in _backends
+
+
+# What CuPy offers
+
+
+@pytest.mark.skipif(not HAS_CUPY, reason="CuPy is not installed")
+def test_the_list_of_cupys_functions_is_that_of_the_installed_cupy():
+    import cupy
+
+    if cupy.__version__ != cupy_api.VERSION:
+        pytest.skip(f"the list is of CuPy {cupy_api.VERSION}, installed is {cupy.__version__}")
+    found = list_cupy_api.collect(cupy)
+    for table in ("FUNCTIONS", "LINALG", "FFT", "UFUNCS"):
+        assert getattr(cupy_api, table) == found[table]
+    assert set(found["CONSTANTS"]) == cupy_api.CONSTANTS
+
+
+# The Philox kernel
+
+
+def test_kernel_sources_are_found():
+    assert {path.name for path in KERNELS.iterdir() if path.suffix == ".cu"} == {"philox.cu"}
+
+
+HOST = """
+#define __device__
+#define __global__
+#define __forceinline__ inline
+static inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
+    return (unsigned long long)(((unsigned __int128)a * b) >> 64);
+}
+struct triple { unsigned x; };
+static triple blockIdx, blockDim, gridDim, threadIdx;
+#include "philox.cu"
+extern "C" void run(unsigned blocks, unsigned threads, unsigned* out, long long n, u64 k0, u64 k1, u64 c0, u64 c1) {
+    gridDim.x = blocks;
+    blockDim.x = threads;
+    for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x)
+        for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x)
+            philox_bits(out, n, k0, k1, c0, c1);
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def philox_on_host(tmp_path_factory):
+    """The kernel compiled for the CPU."""
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not installed")
+    folder = tmp_path_factory.mktemp("philox")
+    (folder / "host.cpp").write_text(HOST)
+    library = folder / "philox.so"
+    command = ["g++", "-std=c++17", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", f"-I{KERNELS}", "-o", str(library)]
+    subprocess.run([*command, str(folder / "host.cpp")], check=True)
+    run = ctypes.CDLL(str(library)).run
+    run.argtypes = [ctypes.c_uint] * 2 + [ctypes.c_void_p, ctypes.c_longlong] + [ctypes.c_ulonglong] * 4
+
+    def bits(seed, counter, n, blocks=3, threads=4):
+        out = np.full(n + 1, 0xDEADBEEF, np.uint32)  # one more, to see a write past the end
+        words = [v & (2**64 - 1) for v in (seed, seed >> 64, counter, counter >> 64)]
+        run(blocks, threads, out.ctypes.data, n, *words)
+        assert out[n] == 0xDEADBEEF
+        return out[:n]
+
+    return bits
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 8, 9, 96, 97, 1001])
+@pytest.mark.parametrize("seed", [0, 1, 2**32 + 5, 2**64 - 1, 2**100 + 3])
+@pytest.mark.parametrize("counter", [0, 1, 2**32 - 1, 2**64 - 2, 2**64 - 1, 2**128 - 2, 2**128 - 1])
+def test_philox_kernel_gives_numpys_words(philox_on_host, n, seed, counter):
+    expected = np.random.Philox(key=seed, counter=counter).random_raw((n + 1) // 2).view(np.uint32)[:n]
+    np.testing.assert_array_equal(philox_on_host(seed, counter, n), expected)
+
+
+def nvrtc():
+    """The run-time compiler of CUDA, which needs no GPU."""
+    if importlib.util.find_spec("cuda") is None or importlib.util.find_spec("cuda.pathfinder") is None:
+        pytest.skip("cuda-pathfinder is not installed")
+    from cuda.pathfinder import load_nvidia_dynamic_lib
+
+    try:
+        return ctypes.CDLL(load_nvidia_dynamic_lib("nvrtc").abs_path)
+    except Exception as error:
+        pytest.skip(f"NVRTC is not installed: {str(error).splitlines()[0]}")
+
+
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+@pytest.mark.parametrize("source", sorted(KERNELS.glob("*.cu")), ids=lambda path: path.stem)
+def test_kernels_compile(source, architecture):
+    library = nvrtc()
+    program = ctypes.c_void_p()
+    text = source.read_text(encoding="utf-8").encode()
+    assert library.nvrtcCreateProgram(ctypes.byref(program), text, source.name.encode(), 0, None, None) == 0
+    options = [f"-arch={architecture}".encode(), b"-std=c++17"]
+    status = library.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
+    size = ctypes.c_size_t()
+    library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+    log = ctypes.create_string_buffer(size.value)
+    library.nvrtcGetProgramLog(program, log)
+    assert (status, log.value.decode().strip()) == (0, "")  # not even a warning
+    library.nvrtcGetCUBINSize(program, ctypes.byref(size))
+    assert size.value > 0
