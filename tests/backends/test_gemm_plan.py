@@ -32,10 +32,8 @@ class FakeCublas:
     def __init__(self):
         self.calls = []
 
-    def __call__(
-        self, handle, ta, tb, m, n, k, alpha, a, at, lda, sa, beta_b, bt, ldb, sb, beta, c, ct, ldc, sc, *rest
-    ):
-        batch, compute, algorithm = rest
+    def __call__(self, handle, ta, tb, m, n, k, alpha, a, at, lda, sa, b, bt, ldb, sb, *rest):
+        beta, c, ct, ldc, sc, batch, compute, algorithm = rest
         dtype = TYPES[at]
         assert handle == 42
         assert at == bt == ct
