@@ -1,0 +1,417 @@
+"""CUDA devices: what there is, which one is in use, its memory.
+
+Everything here works on a machine without CUDA. Questions (`is_available`, `device_count`, `memory_allocated`) answer
+no or 0 there, and whatever needs a device raises an error that says what is missing and what to install.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, NoReturn
+
+from ._core import rng
+from ._core.device import device as _Device
+from .backends import DeviceUnavailableError, backend_for
+from .backends.base import Backend
+from .backends.registry import loaded_backends
+
+__all__ = [
+    "current_device",
+    "device",
+    "device_count",
+    "empty_cache",
+    "get_device_capability",
+    "get_device_name",
+    "get_device_properties",
+    "get_rng_state",
+    "initial_seed",
+    "is_available",
+    "is_bf16_supported",
+    "is_initialized",
+    "manual_seed",
+    "manual_seed_all",
+    "max_memory_allocated",
+    "mem_get_info",
+    "memory_allocated",
+    "memory_reserved",
+    "set_device",
+    "set_rng_state",
+    "synchronize",
+]
+
+
+def is_available() -> bool:
+    """Whether tensors can be moved to ``cuda``. Never raises, and imports nothing where CuPy is not installed.
+
+    Example:
+        >>> import nnlite
+        >>> device = "cuda" if nnlite.cuda.is_available() else "cpu"
+    """
+    return _found() is not None
+
+
+def device_count() -> int:
+    """How many GPUs there are (0 without CUDA).
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cuda.device_count() >= 0
+        True
+    """
+    backend = _found()
+    return 0 if backend is None else backend.device_count()
+
+
+def is_initialized() -> bool:
+    """Whether a cuda device has been asked for and found.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cuda.is_initialized() <= nnlite.cuda.is_available()
+        True
+    """
+    return any(b.name == "cuda" and b.unavailable_reason() is None for b in loaded_backends())
+
+
+def is_bf16_supported() -> bool:
+    """Whether the current GPU calculates with bfloat16 (compute capability 8.0 and newer).
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cuda.is_bf16_supported() <= nnlite.cuda.is_available()
+        True
+    """
+    return is_available() and get_device_capability()[0] >= 8
+
+
+def current_device() -> int:
+    """The index of the device that a bare ``"cuda"`` means.
+
+    Raises:
+        DeviceUnavailableError: there is no CUDA device.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cuda.current_device() if nnlite.cuda.is_available() else 0
+        0
+    """
+    return _index(_required(), None)
+
+
+def set_device(device: Any) -> None:
+    """Make ``device`` the one that a bare ``"cuda"`` means; a negative index changes nothing.
+
+    Raises:
+        ValueError: ``device`` is not a cuda device.
+        DeviceUnavailableError: there is no such device.
+
+    Example:
+        >>> import nnlite
+        >>> if nnlite.cuda.is_available():
+        ...     nnlite.cuda.set_device(0)
+    """
+    number = _number(device)
+    if number is None or number >= 0:
+        backend: Any = _required()
+        backend.set_current(_index(backend, number))
+
+
+class device:
+    """A context in which a bare ``"cuda"`` means the given device; None or a negative index changes nothing.
+
+    Raises:
+        ValueError: it is not a cuda device.
+        DeviceUnavailableError: there is no such device (when the context is entered).
+
+    Example:
+        >>> import nnlite
+        >>> if nnlite.cuda.device_count() > 1:
+        ...     with nnlite.cuda.device(1):
+        ...         x = nnlite.zeros(2, device="cuda")      # on cuda:1
+    """
+
+    def __init__(self, device: Any) -> None:
+        self.idx = _number(device)
+        self._inner: AbstractContextManager[Any] | None = None
+
+    def __enter__(self) -> None:
+        if self.idx is not None and self.idx >= 0:
+            backend = _required()
+            self._inner = backend.use(_index(backend, self.idx))
+            self._inner.__enter__()
+
+    def __exit__(self, *exc: Any) -> None:
+        if self._inner is not None:
+            inner, self._inner = self._inner, None
+            inner.__exit__(*exc)
+
+
+def synchronize(device: Any = None) -> None:
+    """Wait until the device has done all work it was given.
+
+    Raises:
+        DeviceUnavailableError: there is no such device.
+
+    Example:
+        >>> import nnlite
+        >>> if nnlite.cuda.is_available():
+        ...     nnlite.cuda.synchronize()
+    """
+    number = _number(device)
+    backend = _required()
+    backend.synchronize(_index(backend, number))
+
+
+def get_device_name(device: Any = None) -> str:
+    """The name of the GPU, such as ``NVIDIA H100 80GB HBM3``.
+
+    Raises:
+        DeviceUnavailableError: there is no such device.
+
+    Example:
+        >>> import nnlite
+        >>> name = nnlite.cuda.get_device_name() if nnlite.cuda.is_available() else "no GPU"
+    """
+    return get_device_properties(device).name
+
+
+class DeviceProperties(NamedTuple):
+    """What the driver tells about a GPU."""
+
+    name: str
+    major: int
+    minor: int
+    total_memory: int
+    multi_processor_count: int
+    max_threads_per_multi_processor: int
+    warp_size: int
+    L2_cache_size: int
+
+    def __repr__(self) -> str:
+        return (
+            f"_CudaDeviceProperties(name='{self.name}', major={self.major}, minor={self.minor}, "
+            f"total_memory={self.total_memory // 1024**2}MB, multi_processor_count={self.multi_processor_count}, "
+            f"L2_cache_size={self.L2_cache_size // 1024**2}MB)"
+        )
+
+
+def get_device_properties(device: Any = None) -> DeviceProperties:
+    """Name, compute capability (``major``, ``minor``), memory in bytes and further sizes of a GPU.
+
+    Raises:
+        DeviceUnavailableError: there is no such device.
+
+    Example:
+        >>> import nnlite
+        >>> if nnlite.cuda.is_available():
+        ...     gigabytes = nnlite.cuda.get_device_properties(0).total_memory / 1e9
+    """
+    number = _number(device)
+    backend: Any = _required()
+    told = backend.device_properties(_index(backend, number))
+    return DeviceProperties(
+        name=told["name"].decode(),
+        major=told["major"],
+        minor=told["minor"],
+        total_memory=told["totalGlobalMem"],
+        multi_processor_count=told["multiProcessorCount"],
+        max_threads_per_multi_processor=told["maxThreadsPerMultiProcessor"],
+        warp_size=told["warpSize"],
+        L2_cache_size=told["l2CacheSize"],
+    )
+
+
+def get_device_capability(device: Any = None) -> tuple[int, int]:
+    """The compute capability of a GPU: ``(9, 0)`` for an H100.
+
+    Raises:
+        DeviceUnavailableError: there is no such device.
+
+    Example:
+        >>> import nnlite
+        >>> major, minor = nnlite.cuda.get_device_capability() if nnlite.cuda.is_available() else (0, 0)
+    """
+    properties = get_device_properties(device)
+    return properties.major, properties.minor
+
+
+def memory_allocated(device: Any = None) -> int:
+    """Bytes that tensors hold on the device (0 without CUDA).
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cuda.memory_allocated() >= 0
+        True
+    """
+    number, backend = _number(device), _found()
+    return 0 if backend is None else backend.memory_allocated(_index(backend, number))
+
+
+def memory_reserved(device: Any = None) -> int:
+    """Bytes that the memory pool has taken from the device, in use or not (0 without CUDA).
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cuda.memory_reserved() >= nnlite.cuda.memory_allocated()
+        True
+    """
+    number, backend = _number(device), _found()
+    return 0 if backend is None else backend.memory_reserved(_index(backend, number))
+
+
+def max_memory_allocated(device: Any = None) -> NoReturn:
+    """Not there: CuPy's memory pool keeps no record of its peak.
+
+    Raises:
+        NotImplementedError: always; `memory_reserved` is an upper bound of the peak since the last `empty_cache`.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cuda.max_memory_allocated()
+        Traceback (most recent call last):
+        ...
+        NotImplementedError: cuda.max_memory_allocated: CuPy's memory pool keeps no peak; use cuda.memory_reserved
+    """
+    raise NotImplementedError("cuda.max_memory_allocated: CuPy's memory pool keeps no peak; use cuda.memory_reserved")
+
+
+def mem_get_info(device: Any = None) -> tuple[int, int]:
+    """Free and total bytes of the device.
+
+    Raises:
+        DeviceUnavailableError: there is no such device.
+
+    Example:
+        >>> import nnlite
+        >>> free, total = nnlite.cuda.mem_get_info() if nnlite.cuda.is_available() else (0, 0)
+    """
+    number = _number(device)
+    backend = _required()
+    return backend.memory_info(_index(backend, number))
+
+
+def empty_cache() -> None:
+    """Give memory that the pool holds and no tensor uses back to the device; nothing happens without CUDA.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cuda.empty_cache()
+    """
+    backend = _found()
+    if backend is not None:
+        backend.empty_cache()
+
+
+def manual_seed(seed: int) -> None:
+    """Seed the random numbers of the current device; nothing happens without CUDA.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cuda.manual_seed(0)
+    """
+    if _found() is not None:
+        _generator(None).manual_seed(seed)
+
+
+def manual_seed_all(seed: int) -> None:
+    """Seed the random numbers of all cuda devices; nothing happens without CUDA.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cuda.manual_seed_all(0)
+    """
+    for index in range(device_count()):
+        _generator(index).manual_seed(seed)
+
+
+def initial_seed() -> int:
+    """The seed of the current device's random numbers.
+
+    Raises:
+        DeviceUnavailableError: there is no CUDA device.
+
+    Example:
+        >>> import nnlite
+        >>> seed = nnlite.cuda.initial_seed() if nnlite.cuda.is_available() else 0
+    """
+    return _generator(None).initial_seed()
+
+
+def get_rng_state(device: Any = "cuda") -> Any:
+    """The state of a device's random numbers, as a tensor of bytes on the CPU.
+
+    Raises:
+        DeviceUnavailableError: there is no such device.
+
+    Example:
+        >>> import nnlite
+        >>> if nnlite.cuda.is_available():
+        ...     nnlite.cuda.set_rng_state(nnlite.cuda.get_rng_state())
+    """
+    return _generator(_number(device)).get_state()
+
+
+def set_rng_state(new_state: Any, device: Any = "cuda") -> None:
+    """Set the state of a device's random numbers to one that `get_rng_state` gave.
+
+    Raises:
+        DeviceUnavailableError: there is no such device.
+
+    Example:
+        >>> import nnlite
+        >>> if nnlite.cuda.is_available():
+        ...     nnlite.cuda.set_rng_state(nnlite.cuda.get_rng_state())
+    """
+    _generator(_number(device)).set_state(new_state)
+
+
+def _generator(number: int | None) -> rng.Generator:
+    backend = _required()
+    return rng.default_generator(backend, _index(backend, number))
+
+
+def _found() -> Backend | None:
+    """The backend where it can be used, else None."""
+    if importlib.util.find_spec("cupy") is None:
+        return None
+    try:
+        backend = backend_for("cuda")
+    except DeviceUnavailableError:
+        return None
+    return backend if backend.unavailable_reason() is None else None
+
+
+def _required() -> Backend:
+    """The backend.
+
+    Raises:
+        DeviceUnavailableError: it cannot be used; the message says why.
+    """
+    backend = backend_for("cuda")
+    reason = backend.unavailable_reason()
+    if reason is not None:
+        raise DeviceUnavailableError(reason)
+    return backend
+
+
+def _number(where: Any) -> int | None:
+    """The index in an int, a string or a device; None for the current device."""
+    if where is None or (isinstance(where, int) and not isinstance(where, bool)):
+        return where
+    named = where if isinstance(where, _Device) else _Device(where)
+    if named.type != "cuda":
+        raise ValueError(f"Expected a cuda device, but got: {named}")
+    return named.index
+
+
+def _index(backend: Backend, number: int | None) -> int:
+    """The index of a device that exists."""
+    if number is None or number < 0:
+        return backend.current_index() or 0
+    count = backend.device_count()
+    if number >= count:
+        raise DeviceUnavailableError(
+            f"device 'cuda:{number}' does not exist: this machine has {count} cuda device{'s' if count != 1 else ''}"
+        )
+    return number
