@@ -1,0 +1,86 @@
+"""``Size``: the shape of a tensor, a tuple of ints that stays a ``Size`` when it is sliced, joined or repeated."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable
+from typing import Any, SupportsIndex, overload
+
+
+class Size(tuple[int, ...]):
+    """The shape of a tensor.
+
+    Equal to, and hashed as, the tuple of the same numbers. Code that has a tuple of ints already (the ``shape`` of an
+    array) makes a Size of it with ``tuple.__new__(Size, shape)``, which skips the check of the items.
+
+    Args:
+        sizes: the sizes of the dimensions, each an int or something that can be used as an index (``np.int64``, an
+            integer tensor of one element).
+
+    Raises:
+        TypeError: an item is not an integer.
+
+    Example:
+        >>> import nnlite
+        >>> size = nnlite.Size([2, 3])
+        >>> size, size.numel(), size[:1], (1,) + size
+        (torch.Size([2, 3]), 6, torch.Size([2]), torch.Size([1, 2, 3]))
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, sizes: Iterable[SupportsIndex] = (), /) -> Size:
+        return tuple.__new__(cls, _as_ints(sizes))
+
+    def numel(self) -> int:
+        """The number of elements of a tensor of this shape: the product of the sizes, 1 for an empty Size.
+
+        Example:
+            >>> import nnlite
+            >>> nnlite.Size([2, 3, 4]).numel()
+            24
+        """
+        return math.prod(self)
+
+    def __repr__(self) -> str:
+        return f"torch.Size([{', '.join(map(str, self))}])"
+
+    @overload  # type: ignore[override]
+    def __getitem__(self, index: SupportsIndex) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Size: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> int | Size:
+        item = tuple.__getitem__(self, index)
+        return tuple.__new__(Size, item) if type(index) is slice else item
+
+    def __add__(self, other: Any) -> Size:
+        if not isinstance(other, tuple):
+            raise TypeError(f"can only concatenate tuple (not {type(other).__name__}) to torch.Size")
+        return Size(tuple.__add__(self, other))
+
+    def __radd__(self, other: Any) -> Size:
+        # Python asks here first: tuple + Size, where the right operand's class is a subclass of the left one's.
+        if not isinstance(other, tuple):
+            return NotImplemented
+        return Size(tuple.__add__(other, self))
+
+    def __mul__(self, times: SupportsIndex) -> Size:
+        return tuple.__new__(Size, tuple.__mul__(self, times))
+
+    __rmul__ = __mul__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Size, (tuple(self),)
+
+
+def _as_ints(sizes: Iterable[SupportsIndex]) -> list[int]:
+    ints = []
+    for position, item in enumerate(sizes):
+        try:
+            ints.append(operator.index(item))
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"torch.Size() takes an iterable of 'int' (item {position} is '{type(item).__name__}')"
+            ) from None
+    return ints
