@@ -66,7 +66,8 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
 
 def as_strided(x: Any, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
     """A view of ``x`` with these sizes and strides in bytes, starting at its first element."""
-    return cupy.lib.stride_tricks.as_strided(x, shape, strides)
+    # The view of the new array, so that ``base`` tells that the memory belongs to another array.
+    return cupy.ndarray(shape, x.dtype, memptr=x.data, strides=strides).view()
 
 
 def scatter_add(x: Any, index: Any, values: Any) -> None:

@@ -196,6 +196,24 @@ def test_without_cupy_nothing_is_registered():
     assert "cuda" not in _backends
 
 
+@pytest.mark.skipif(not HAS_CUPY, reason="CuPy is not installed")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_as_strided_is_a_view(dtype):
+    import cupy
+
+    if dtype == "bfloat16":
+        dtype = pytest.importorskip("ml_dtypes").bfloat16
+    # Memory that nobody reads: views are made without a GPU.
+    memory = cupy.cuda.MemoryPointer(cupy.cuda.UnownedMemory(1 << 28, 1 << 20, None, device_id=0), 0)
+    x = cupy.ndarray((4, 6), dtype, memptr=memory)
+    step = x.itemsize
+    windows = backend_for("cuda").xp.as_strided(x[1:], (3, 2, 2), (6 * step, step, step))
+    assert (windows.shape, windows.strides) == ((3, 2, 2), (6 * step, step, step))
+    assert windows.data.ptr == x.data.ptr + 6 * step
+    assert windows.base is not None
+    assert not windows.flags.c_contiguous
+
+
 # What CuPy offers
 
 
