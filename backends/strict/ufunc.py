@@ -15,6 +15,8 @@ _WEAK = {int: 1, float: 2, complex: 2}
 
 _KIND_RANK = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 2}
 
+_TYPED = (np.ndarray, np.generic)
+
 _ACCUMULATING = {"add": ("sum", "cumsum"), "multiply": ("prod", "cumprod")}
 _SCATTERING = ("add", "subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor")
 _COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
@@ -53,6 +55,7 @@ class StrictUfunc:
         self.nin = len(self._loops[0][0])
         self.nout = len(self._loops[0][1])
         self.nargs = self.nin + self.nout
+        self._plain = self.nout == 1 and isinstance(self._host, np.ufunc)
         self._chosen: dict[tuple[Any, ...], tuple[np.dtype, ...]] = {}
 
     def __repr__(self) -> str:
@@ -66,6 +69,11 @@ class StrictUfunc:
     def __call__(
         self, *args: Any, out: Any = None, dtype: Any = None, casting: Any = "same_kind", **unknown: Any
     ) -> Any:
+        if out is None and dtype is None and not unknown and len(args) == self.nin and self._plain:
+            hosts = [x._h if type(x) is StrictArray else self._unwrap(x) for x in args]
+            (want,) = self._loop(hosts)
+            result = self._host(*hosts)
+            return wrap(result if result.dtype is want else np.asarray(result).astype(want, copy=False))
         if unknown:
             raise TypeError(f"Wrong arguments {unknown}: CuPy's ufuncs take out, dtype and casting only")
         inputs, given = args[: self.nin], args[self.nin :]
@@ -80,7 +88,7 @@ class StrictUfunc:
             if type(o) is not StrictArray:
                 refuse(self.__name__, o)
         hosts = [self._unwrap(x) for x in inputs]
-        loop = self._loop(inputs, hosts) if dtype is None else self._loop_for_output(np.dtype(dtype))
+        loop = self._loop(hosts) if dtype is None else self._loop_for_output(np.dtype(dtype))
         results = self._compute(hosts, outs, loop, dtype, casting)
         if outs:
             return given[0] if self.nout == 1 else tuple(given)
@@ -111,8 +119,8 @@ class StrictUfunc:
             return x
         return refuse(self.__name__, x)
 
-    def _loop(self, inputs: tuple[Any, ...], hosts: list[Any]) -> tuple[np.dtype, ...]:
-        key = tuple(h.dtype if isinstance(h, np.ndarray | np.generic) else type(h) for h in hosts)
+    def _loop(self, hosts: list[Any]) -> tuple[np.dtype, ...]:
+        key = tuple([h.dtype if isinstance(h, _TYPED) else type(h) for h in hosts])
         loop = self._chosen.get(key)
         if loop is None:
             loop = self._chosen[key] = self._choose(key)
