@@ -1,12 +1,12 @@
 """How the update rule of an optimizer is run on raw arrays.
 
-A rule is a function ``update(xp, parameter, *state, gradient, **numbers)`` that changes the parameter and the state in
-place, written as the formula stands in the textbook.
+A rule is a function ``rule(xp, parameter, *state, gradient)`` that changes the parameter and the state in place,
+written as the formula stands in the textbook; the numbers (learning rate and so on) are bound to it once for each group.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,37 +14,41 @@ import numpy as np
 BLOCK = 1 << 15
 """Elements of a block: the five or so float32 arrays of a rule, a block of each, fit a core's second-level cache."""
 
+Rule = Callable[..., None]
+Arrays = tuple[Any, ...]
 
-def run(update: Callable[..., None], xp: Any, arrays: Sequence[Any], **numbers: Any) -> None:
-    """Call ``update(xp, *arrays, **numbers)``, where ``arrays`` are the parameter, its state (None for what the rule
-    does without) and the gradient, in this order; all but the last are written."""
+
+def run(rule: Rule, xp: Any, arrays: Arrays) -> None:
+    """Call ``rule(xp, *arrays)``, where ``arrays`` are the parameter, its state (None for what the rule does without)
+    and the gradient, in this order; all but the last are written."""
     parameter = arrays[0]
     if parameter.dtype.itemsize == 2:
-        _run_in_float32(update, xp, arrays, numbers)
-    elif type(parameter) is np.ndarray and parameter.size > 2 * BLOCK and _all_contiguous(arrays):
-        _run_in_blocks(update, xp, arrays, numbers)
+        _run_in_float32(rule, xp, arrays)
+    elif parameter.size > 2 * BLOCK and _can_be_cut(arrays):
+        _run_in_blocks(rule, xp, arrays)
     else:
-        update(xp, *arrays, **numbers)
+        rule(xp, *arrays)
 
 
-def _run_in_float32(update: Callable[..., None], xp: Any, arrays: Sequence[Any], numbers: dict[str, Any]) -> None:
+def _run_in_float32(rule: Rule, xp: Any, arrays: Arrays) -> None:
     # float16 and bfloat16 cannot hold the numbers of a rule: 0.999 is 1 in bfloat16, and 1e-8 is 0 in float16.
     wide = [None if a is None else a.astype(np.float32) for a in arrays]
-    update(xp, *wide, **numbers)
+    rule(xp, *wide)
     for narrow, result in zip(arrays[:-1], wide[:-1], strict=True):
         if narrow is not None:
             narrow[...] = result.astype(narrow.dtype)
 
 
-def _all_contiguous(arrays: Sequence[Any]) -> bool:
+def _can_be_cut(arrays: Arrays) -> bool:
+    """Whether these are NumPy arrays of one shape in one order. (On a device, one large array is what is fast.)"""
     shape = arrays[0].shape
-    return all(a is None or (a.flags.c_contiguous and a.shape == shape) for a in arrays)
+    return all(a is None or (type(a) is np.ndarray and a.flags.c_contiguous and a.shape == shape) for a in arrays)
 
 
-def _run_in_blocks(update: Callable[..., None], xp: Any, arrays: Sequence[Any], numbers: dict[str, Any]) -> None:
+def _run_in_blocks(rule: Rule, xp: Any, arrays: Arrays) -> None:
     # A rule goes about ten times over its arrays. Large NumPy arrays would come from memory each time; block by block
     # they come from there once (10 million parameters, Adam: 40 ms a step where it was 95).
     flat = [None if a is None else a.reshape(-1) for a in arrays]
     for start in range(0, arrays[0].size, BLOCK):
         part = slice(start, start + BLOCK)
-        update(xp, *[None if a is None else a[part] for a in flat], **numbers)
+        rule(xp, *[None if a is None else a[part] for a in flat])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from .._core.tensor_base import wrap
-from ..backends import table_for
 from ..tensor import Tensor
 from .optimizer import (
     Optimizer,
@@ -18,6 +18,7 @@ from .optimizer import (
     check_not_negative,
     check_options,
     each_with_gradient,
+    zeros_like,
 )
 
 __all__ = ["Adam"]
@@ -112,26 +113,32 @@ class Adam(Optimizer):
         loss = self._evaluate(closure)
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
-            numbers = {
-                "lr": float(group["lr"]),
-                "beta1": float(beta1),
-                "beta2": float(beta2),
-                "eps": float(group["eps"]),
-                "weight_decay": float(group["weight_decay"]),
-                "decoupled": group["decoupled_weight_decay"],
-                "maximize": group["maximize"],
-            }
+            rule = functools.partial(
+                _update,
+                lr=float(group["lr"]),
+                beta1=float(beta1),
+                beta2=float(beta2),
+                eps=float(group["eps"]),
+                weight_decay=float(group["weight_decay"]),
+                decoupled=group["decoupled_weight_decay"],
+                maximize=group["maximize"],
+            )
             for p in each_with_gradient(group):
                 state = self.state[p]
                 if not state:
                     _start(state, p)
-                averages = [self._state_array(state, key, p) for key in ("exp_avg", "exp_avg_sq")]
                 largest = None
                 if group["amsgrad"]:
                     if "max_exp_avg_sq" not in state:
-                        state["max_exp_avg_sq"] = wrap(_zeros_like(p))
+                        state["max_exp_avg_sq"] = zeros_like(p)
                     largest = self._state_array(state, "max_exp_avg_sq", p)
-                self._update(_update, p, *averages, largest, t=_count(state), **numbers)
+                self._update(
+                    functools.partial(rule, t=_count(state)),
+                    p,
+                    self._state_array(state, "exp_avg", p),
+                    self._state_array(state, "exp_avg_sq", p),
+                    largest,
+                )
         return loss
 
 
@@ -141,12 +148,8 @@ def _start(state: dict[str, Any], p: Tensor) -> None:
             "Adam: complex parameters are not supported; keep the real and the imaginary part as two real parameters"
         )
     state["step"] = wrap(np.zeros((), np.float32))
-    state["exp_avg"] = wrap(_zeros_like(p))
-    state["exp_avg_sq"] = wrap(_zeros_like(p))
-
-
-def _zeros_like(p: Tensor) -> Any:
-    return table_for(p._a).backend_.xp.zeros_like(p._a)
+    state["exp_avg"] = zeros_like(p)
+    state["exp_avg_sq"] = zeros_like(p)
 
 
 def _count(state: dict[str, Any]) -> float:

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .._core.grad_mode import enable_grad
-from ..backends import backend_of
+from .._core.tensor_base import wrap
+from ..backends.registry import tables
 from ..creation import as_tensor
 from ..tensor import Tensor
 from ..utils.hooks import RemovableHandle
@@ -232,22 +233,24 @@ class Optimizer:
         with enable_grad():
             return closure()
 
-    def _update(self, rule: Callable[..., None], p: Tensor, *state: Any, **numbers: Any) -> None:
+    @staticmethod
+    def _update(rule: Callable[..., None], p: Tensor, *state: Any) -> None:
         """Run an update rule on a parameter's array, its state's arrays and its gradient's, in place."""
-        array, gradient = p._a, p.grad._a  # type: ignore[union-attr]
-        backend = backend_of(array)
+        array = p._a
+        backend = tables[type(array)].backend_
+        arrays = (array, *state, p.grad._a)  # type: ignore[union-attr]
         if backend.has_indices:
             with backend.use(backend.index_of(array)):
-                run(rule, backend.xp, (array, *state, gradient), **numbers)
+                run(rule, backend.xp, arrays)
         else:
-            run(rule, backend.xp, (array, *state, gradient), **numbers)
+            run(rule, backend.xp, arrays)
         p._vc[0] += 1
 
     @staticmethod
     def _state_array(state: dict[str, Any], key: str, p: Tensor) -> Any:
         """The raw array of ``state[key]``, brought to where the parameter is now and to its dtype."""
         array, like = state[key]._a, p._a
-        if type(array) is not type(like) or array.dtype != like.dtype or _index_of(array) != _index_of(like):
+        if array.dtype != like.dtype or type(array) is not type(like) or _index_of(array) != _index_of(like):
             state[key] = state[key].detach().to(device=p.device, dtype=p.dtype)
             array = state[key]._a
         return array
@@ -440,7 +443,7 @@ def _params_and_names(given: Any) -> tuple[list[Any], list[str] | None]:
 
 
 def _index_of(array: Any) -> int | None:
-    backend = backend_of(array)
+    backend = tables[type(array)].backend_
     return backend.index_of(array) if backend.has_indices else None
 
 
@@ -462,6 +465,14 @@ def _converted(value: Any, p: Tensor, key: str | None = None) -> Any:
 def each_with_gradient(group: dict[str, Any]) -> Iterator[Tensor]:
     """The parameters of a group that have a gradient."""
     return (p for p in group["params"] if p.grad is not None)
+
+
+def zeros_like(p: Tensor) -> Tensor:
+    """A new state tensor for a parameter."""
+    array = p._a
+    backend = tables[type(array)].backend_
+    with backend.use(backend.index_of(array)):
+        return wrap(backend.xp.zeros_like(array))
 
 
 def check_options(*, foreach: bool | None, fused: bool | None, differentiable: bool, capturable: bool = False) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
-from .._core.tensor_base import wrap
-from ..backends import table_for
 from ..tensor import Tensor
 from .optimizer import (
     Optimizer,
@@ -15,6 +14,7 @@ from .optimizer import (
     check_not_negative,
     check_options,
     each_with_gradient,
+    zeros_like,
 )
 
 __all__ = ["SGD"]
@@ -101,23 +101,26 @@ class SGD(Optimizer):
         """
         loss = self._evaluate(closure)
         for group in self.param_groups:
-            numbers = {
-                "lr": float(group["lr"]),
-                "momentum": float(group["momentum"]),
-                "dampening": float(group["dampening"]),
-                "weight_decay": float(group["weight_decay"]),
-                "nesterov": group["nesterov"],
-                "maximize": group["maximize"],
-            }
+            momentum = float(group["momentum"])
+            rule = functools.partial(
+                _update,
+                lr=float(group["lr"]),
+                momentum=momentum,
+                dampening=float(group["dampening"]),
+                weight_decay=float(group["weight_decay"]),
+                nesterov=group["nesterov"],
+                maximize=group["maximize"],
+            )
             for p in each_with_gradient(group):
-                if not numbers["momentum"]:
-                    self._update(_update, p, None, first=False, **numbers)
+                if not momentum:
+                    self._update(rule, p, None)
                     continue
                 state = self.state[p]
-                first = state.get("momentum_buffer") is None
-                if first:
-                    state["momentum_buffer"] = wrap(table_for(p._a).backend_.xp.empty_like(p._a))
-                self._update(_update, p, self._state_array(state, "momentum_buffer", p), first=first, **numbers)
+                if state.get("momentum_buffer") is None:
+                    state["momentum_buffer"] = zeros_like(p)
+                    self._update(functools.partial(rule, dampening=0.0), p, state["momentum_buffer"]._a)
+                else:
+                    self._update(rule, p, self._state_array(state, "momentum_buffer", p))
         return loss
 
 
@@ -133,17 +136,13 @@ def _update(
     weight_decay: float,
     nesterov: bool,
     maximize: bool,
-    first: bool,
 ) -> None:
     if maximize:
         g = -g
     if weight_decay:
         g = g + weight_decay * p
     if buffer is not None:
-        if first:
-            buffer[...] = g
-        else:
-            buffer *= momentum
-            buffer += g if dampening == 0 else (1 - dampening) * g
+        buffer *= momentum
+        buffer += g if dampening == 0 else (1 - dampening) * g
         g = g + momentum * buffer if nesterov else buffer
     p -= lr * g
