@@ -1,7 +1,7 @@
 """How the update rule of an optimizer is run on raw arrays.
 
 A rule is a function ``rule(xp, parameter, *state, gradient)`` that changes the parameter and the state in place,
-written as the formula stands in the textbook; the numbers (learning rate and so on) are bound to it once for each group.
+written as the formula stands in the textbook; the numbers (learning rate and so on) are bound to it once a group.
 """
 
 from __future__ import annotations
