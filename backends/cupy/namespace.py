@@ -31,6 +31,13 @@ def matmul(a: Any, b: Any, *, out: Any = None) -> Any:
     return out
 
 
+def dot(a: Any, b: Any, out: Any = None) -> Any:
+    """As ``cupy.dot``; vectors and matrices go the way of `matmul`."""
+    if 0 < a.ndim <= 2 and 0 < b.ndim <= 2:
+        return matmul(a, b, out=out)
+    return cupy.dot(a, b, out)
+
+
 @functools.cache
 def _gemm() -> Gemm:
     from cupy_backends.cuda.libs import cublas
@@ -48,6 +55,16 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     kind = (x if hasattr(x, "dtype") else y).dtype
     bits = [(v if isinstance(v, cupy.ndarray) else cupy.asarray(v, kind)).view(np.uint16) for v in (x, y)]
     return cupy.where(condition, *bits).view(kind)
+
+
+def tril(m: Any, k: int = 0) -> Any:
+    """As ``cupy.tril``, for bfloat16 too."""
+    return where(cupy.tri(*m.shape[-2:], k=k, dtype=bool), m, cupy.zeros((), m.dtype))
+
+
+def triu(m: Any, k: int = 0) -> Any:
+    """As ``cupy.triu``, for bfloat16 too."""
+    return where(cupy.tri(*m.shape[-2:], k=k - 1, dtype=bool), cupy.zeros((), m.dtype), m)
 
 
 def sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
@@ -120,12 +137,15 @@ class Namespace:
     """CuPy, with this module's functions in place of its own. A name is looked up once and kept."""
 
     as_strided = staticmethod(as_strided)
+    dot = staticmethod(dot)
     erf = staticmethod(erf)
     matmul = staticmethod(matmul)
     mean = staticmethod(mean)
     random_bits = staticmethod(random_bits)
     scatter_add = staticmethod(scatter_add)
     sum = staticmethod(sum)
+    tril = staticmethod(tril)
+    triu = staticmethod(triu)
     where = staticmethod(where)
 
     def __getattr__(self, name: str) -> Any:

@@ -180,6 +180,83 @@ def test_devices_and_figures(backend_over):
     assert backend.to_index(here, 0) == ("copied", 0)
 
 
+class CupyOverStrict:
+    """The strict device's functions in the place of CuPy's, with CuPy's gaps in them."""
+
+    def __init__(self):
+        self.xp = backend_for("strict").xp
+
+    def __getattr__(self, name):
+        return getattr(self.xp, name)
+
+    def where(self, condition, *values):
+        for value in values:
+            assert getattr(value, "dtype", np.dtype(int)).name != "bfloat16", "CuPy has no such loop"
+        return self.xp.where(condition, *values)
+
+    def sum(self, a, axis=None, dtype=None, out=None, keepdims=False):
+        assert a.itemsize > 2 or np.dtype(dtype).itemsize > 2, "CuPy may sum in half precision"
+        return self.xp.sum(a, axis=axis, dtype=dtype, out=out, keepdims=keepdims)
+
+
+@pytest.fixture
+def xp(monkeypatch):
+    """Our namespace for CUDA, over the strict device."""
+    monkeypatch.setitem(sys.modules, "cupy", CupyOverStrict())
+    monkeypatch.delitem(sys.modules, "nnlite.backends.cupy.namespace", raising=False)
+    monkeypatch.delattr(cuda_backend, "namespace", raising=False)
+    yield importlib.import_module("nnlite.backends.cupy.namespace").xp
+    del sys.modules["nnlite.backends.cupy.namespace"]
+
+
+FLOATS = ["float16", "bfloat16", "float32", "float64"]
+
+
+def dtype_of(name):
+    return np.dtype(pytest.importorskip("ml_dtypes").bfloat16 if name == "bfloat16" else name)
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_own_functions_agree_with_numpy(xp, name):
+    dtype = dtype_of(name)
+    host = np.arange(-6, 6).reshape(3, 4).astype(dtype)
+    x = backend_for("strict").from_host(host)
+    for ours, theirs in [
+        (xp.sum(x, axis=1), np.sum(host, axis=1)),
+        (xp.mean(x, axis=0, keepdims=True), np.mean(host.astype(float), axis=0, keepdims=True).astype(dtype)),
+        (xp.where(x > 0, x, 1.0), np.where(host > 0, host, dtype.type(1))),
+        (xp.where(x > 0, 2, x), np.where(host > 0, dtype.type(2), host)),
+        (xp.tril(x, -1), np.tril(host, -1)),
+        (xp.triu(x, 1), np.triu(host, 1)),
+        (xp.exp(x), np.exp(host)),
+    ]:
+        assert ours.dtype == dtype
+        np.testing.assert_array_equal(ours.get(), theirs)
+    assert [p.tolist() for p in xp.where(x > 4)] == [[2], [3]]
+    assert xp.sum(x, dtype=np.float64).dtype == np.float64
+
+
+@pytest.mark.parametrize("name", [*FLOATS, "bool", "int8", "uint8", "int16", "int32", "int64", "complex64"])
+def test_own_scatter_add(xp, name):
+    dtype = dtype_of(name)
+    target = backend_for("strict").from_host(np.ones(3, dtype))
+    index = backend_for("strict").from_host(np.array([0, 0, 2]))
+    added = np.array([1, 2, 3]).astype(dtype)
+    xp.scatter_add(target, index, backend_for("strict").from_host(added))
+    expected = np.ones(3, dtype)
+    np.add.at(expected, [0, 0, 2], added)
+    assert target.dtype == dtype
+    np.testing.assert_array_equal(target.get(), expected)
+
+
+def test_half_is_added_up_in_float32(xp):
+    ones = backend_for("strict").from_host(np.ones(4096, "float16"))
+    assert xp.sum(ones).item() == 4096
+    target = xp.zeros(1, "float16")
+    xp.scatter_add(target, xp.zeros(4096, "int64"), ones)
+    assert target.item() == 4096
+
+
 @pytest.mark.skipif(not HAS_CUPY, reason="CuPy is not installed")
 def test_with_cupy_installed_the_backend_registers_and_tells_its_state():
     backend = backend_for("cuda")
