@@ -100,5 +100,24 @@ class Backend:
         """Free and total bytes of the device."""
         raise NotImplementedError(f"the {self.name} backend does not tell its free memory")
 
+    def check_index(
+        self, index: Any, size: int, function: str, error: type[Exception] = IndexError, low: int | None = None
+    ) -> None:
+        """Raise ``error`` if an integer array has values outside [low, size); ``low`` is -size unless given.
+
+        A device that works on its own checks later: see ``deferred.py``.
+        """
+        if index.size:
+            least, most = index.min(), index.max()
+            low = -size if low is None else low
+            if least < low or most >= size:
+                bad = int(most if most >= size else least)
+                raise error(index_message(function, bad, low, size))
+
     def empty_cache(self) -> None:
         """Give unused memory of the pool back to the device."""
+
+
+def index_message(function: str, bad: int, low: int, size: int) -> str:
+    """The text of the error for an index out of range."""
+    return f"{function}(): index {bad} is out of bounds for dimension with size {size} (expected {low} to {size - 1})"

@@ -1,0 +1,46 @@
+"""The CPU: NumPy arrays."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+import numpy as np
+
+from ..base import Backend
+from ..kernels import Override
+from ..registry import register_backend
+from .namespace import xp
+
+OVERRIDES: dict[str, Override] = {}
+"""Kernels that beat the generic bodies on this device."""
+
+
+class NumpyBackend(Backend):
+    """NumPy on the CPU."""
+
+    name = "cpu"
+    array_type = np.ndarray
+    xp = xp
+
+    def from_host(self, array: np.ndarray, index: int | None = None) -> np.ndarray:
+        return np.array(array)
+
+    def to_host(self, array: np.ndarray) -> np.ndarray:
+        return array
+
+    def to_scalar(self, array: np.ndarray) -> Any:
+        return array.item()
+
+    def device_name(self, index: int | None = None) -> str:
+        return platform.processor() or platform.machine()
+
+    def memory_info(self, index: int | None = None) -> tuple[int, int]:
+        page = os.sysconf("SC_PAGE_SIZE")
+        return os.sysconf("SC_AVPHYS_PAGES") * page, os.sysconf("SC_PHYS_PAGES") * page
+
+
+def register() -> None:
+    """Add the CPU to the registry."""
+    register_backend(NumpyBackend(), OVERRIDES)

@@ -1,0 +1,63 @@
+"""nnlite: PyTorch's public API over the array library you already have.
+
+``import nnlite as torch`` and a PyTorch program runs: NumPy on the CPU, CuPy on CUDA.
+"""
+
+from __future__ import annotations
+
+import warnings as _warnings
+
+# Overflow and division by zero give inf and nan without a word, as in PyTorch. NumPy's warnings name the calling module,
+# so that this leaves the warnings of other packages as they are.
+_warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"nnlite\.")
+
+from ._core.device import device, get_default_device, set_default_device
+from ._core.dtypes import (
+    BY_NAME as _BY_NAME,
+    bfloat16,
+    complex64,
+    complex128,
+    dtype,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    int8,
+    int16,
+    int32,
+    int64,
+    promote_types,
+    set_default_dtype,
+    uint8,
+)
+from ._core.grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from ._core.rng import (
+    Generator,
+    cpu_generator as default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from ._core.size import Size
+from ._version import __version__
+from .tensor import Tensor
+
+from ._functions import *  # isort: skip
+from . import autograd, cuda, nn, optim, utils  # isort: skip
+from ._printing import set_printoptions
+from .serialization import load, save
+
+bool = _BY_NAME["bool"]
+short, int, long = int16, int32, int64
+half, float, double = float16, float32, float64
+cfloat, cdouble = complex64, complex128
+inf, nan, pi, e = (__import__("math").inf, __import__("math").nan, __import__("math").pi, __import__("math").e)

@@ -1,0 +1,227 @@
+"""Data types, and the type that an operation on several of them has.
+
+NumPy promotes int32 with float32 to float64 and knows no bfloat16; PyTorch's rules stand here, once.
+Source: https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+BOOL, INTEGER, FLOAT, COMPLEX = range(4)
+"""Categories of types, in the order in which one absorbs another."""
+
+
+class dtype:
+    """A data type of tensors, such as ``nnlite.float32``.
+
+    Attributes:
+        itemsize: size of an element in bytes.
+        is_floating_point, is_complex, is_signed: what kind of numbers it holds.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.float32, nnlite.float32.itemsize
+        (torch.float32, 4)
+    """
+
+    __slots__ = ("_np", "category", "is_complex", "is_floating_point", "is_signed", "itemsize", "name")
+
+    def __init__(self, name: str, numpy_dtype: Any, category: int) -> None:
+        self.name = name
+        self._np = numpy_dtype
+        self.category = category
+        self.is_floating_point = category == FLOAT
+        self.is_complex = category == COMPLEX
+        self.is_signed = category >= INTEGER and name != "uint8"
+        self.itemsize = 2 if numpy_dtype is None else numpy_dtype.itemsize
+
+    @property
+    def np(self) -> np.dtype:
+        """The NumPy dtype of the raw arrays."""
+        if self._np is None:
+            raise ModuleNotFoundError(
+                "bfloat16 needs the package ml_dtypes: pip install ml_dtypes (or nnlite-framework[bf16])"
+            )
+        return self._np
+
+    def to_complex(self) -> dtype:
+        """The complex type whose parts have this type."""
+        return complex128 if self in (float64, complex128) else complex64
+
+    def to_real(self) -> dtype:
+        """The type of the real part."""
+        return {complex64: float32, complex128: float64}.get(self, self)
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _by_name, (self.name,)
+
+    def __copy__(self) -> dtype:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dtype:
+        return self
+
+
+def _by_name(name: str) -> dtype:
+    return BY_NAME[name]
+
+
+def _bfloat16() -> np.dtype | None:
+    try:
+        import ml_dtypes
+    except ImportError:
+        return None
+    return np.dtype(ml_dtypes.bfloat16)
+
+
+bool_ = dtype("bool", np.dtype(np.bool_), BOOL)
+uint8 = dtype("uint8", np.dtype(np.uint8), INTEGER)
+int8 = dtype("int8", np.dtype(np.int8), INTEGER)
+int16 = dtype("int16", np.dtype(np.int16), INTEGER)
+int32 = dtype("int32", np.dtype(np.int32), INTEGER)
+int64 = dtype("int64", np.dtype(np.int64), INTEGER)
+float16 = dtype("float16", np.dtype(np.float16), FLOAT)
+bfloat16 = dtype("bfloat16", _bfloat16(), FLOAT)
+float32 = dtype("float32", np.dtype(np.float32), FLOAT)
+float64 = dtype("float64", np.dtype(np.float64), FLOAT)
+complex64 = dtype("complex64", np.dtype(np.complex64), COMPLEX)
+complex128 = dtype("complex128", np.dtype(np.complex128), COMPLEX)
+
+ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64, complex128)
+BY_NAME = {t.name: t for t in ALL}
+
+
+class _FromNumpy(dict[Any, dtype]):
+    def __missing__(self, numpy_dtype: Any) -> dtype:
+        # Byte-swapped and user-made dtype objects that equal a known one.
+        for known in ALL:
+            if known._np is not None and known._np == np.dtype(numpy_dtype):
+                return known
+        raise TypeError(
+            f"can't convert np.ndarray of type {np.dtype(numpy_dtype).name}. The only supported types are: "
+            "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, and bool."
+        )
+
+
+from_numpy = _FromNumpy({t._np: t for t in ALL if t._np is not None})
+"""NumPy dtype -> nnlite dtype."""
+
+
+class _Default:
+    __slots__ = ("complex", "float", "numpy_float")
+
+    def set(self, value: dtype) -> None:
+        self.float = value
+        self.numpy_float = value.np
+        self.complex = value.to_complex()
+
+
+default = _Default()
+default.set(float32)
+
+
+def get_default_dtype() -> dtype:
+    """The type of new floating-point tensors.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.get_default_dtype()
+        torch.float32
+    """
+    return default.float
+
+
+def set_default_dtype(d: dtype, /) -> None:
+    """Set the type of new floating-point tensors.
+
+    Raises:
+        TypeError: ``d`` is not a floating-point type.
+    """
+    if not isinstance(d, dtype) or not d.is_floating_point:
+        raise TypeError("only floating-point types are supported as the default type")
+    default.set(d)
+
+
+@functools.cache
+def promote_types(a: dtype, b: dtype) -> dtype:
+    """The smallest type that both types can be converted to, as PyTorch has it.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.promote_types(nnlite.int32, nnlite.float32)
+        torch.float32
+    """
+    if a is b:
+        return a
+    if a.category != b.category:
+        low, high = (a, b) if a.category < b.category else (b, a)
+        if high.is_complex and low is float64:
+            return complex128
+        return high
+    if a.category == FLOAT and {a, b} == {float16, bfloat16}:
+        return float32
+    if a.category == INTEGER and {a, b} == {uint8, int8}:
+        return int16
+    if a.category == INTEGER and a.itemsize == b.itemsize:
+        return a if a.is_signed else b
+    return a if a.itemsize > b.itemsize else b
+
+
+def of_scalar(value: Any) -> dtype:
+    """The type that a Python number has where nothing else decides."""
+    if isinstance(value, bool | np.bool_):
+        return bool_
+    if isinstance(value, int | np.integer):
+        return int64
+    if isinstance(value, float | np.floating):
+        return default.float
+    if isinstance(value, complex | np.complexfloating):
+        return default.complex
+    raise TypeError(f"expected a number or a Tensor, got {type(value).__name__}")
+
+
+def _absorb(high: dtype | None, low: dtype | None) -> dtype | None:
+    """The type of operands of a higher rank (``high``) with operands of a lower one."""
+    if high is None:
+        return low
+    if low is None or high.is_complex:
+        return high
+    if high.is_floating_point:
+        return high.to_complex() if low.is_complex else high
+    return promote_types(high, low) if high is bool_ or low.category > INTEGER else high
+
+
+def result(operands: tuple[Any, ...]) -> dtype:
+    """The type of an operation on raw arrays and Python numbers.
+
+    Arrays with dimensions rank above 0-d arrays, and these above numbers: a lower rank decides only where its category
+    (bool, integer, float, complex) is higher.
+    """
+    ranks: list[dtype | None] = [None, None, None]
+    for value in operands:
+        if hasattr(value, "ndim") and not isinstance(value, np.generic):
+            rank, kind = (0 if value.ndim else 1), from_numpy[value.dtype]
+        else:
+            rank, kind = 2, of_scalar(value)
+        before = ranks[rank]
+        ranks[rank] = kind if before is None else promote_types(before, kind)
+    kind_ = _absorb(_absorb(ranks[0], ranks[1]), ranks[2])
+    assert kind_ is not None
+    return kind_
+
+
+def as_dtype(value: Any, function: str) -> dtype:
+    """``value`` as an nnlite dtype; Python's ``float``, ``int``, ``bool``, ``complex`` are understood as in PyTorch."""
+    if isinstance(value, dtype):
+        return value
+    python_types = {float: default.float, int: int64, bool: bool_, complex: default.complex}
+    if isinstance(value, type) and value in python_types:
+        return python_types[value]
+    raise TypeError(f"{function}(): argument 'dtype' must be torch.dtype, not {type(value).__name__}")

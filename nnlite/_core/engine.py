@@ -1,0 +1,356 @@
+"""Backward: one heap of creation numbers.
+
+A node's inputs are older than it, so the largest number in the heap always has its gradient complete. There is no
+recursion and no pass over the graph beforehand; ``gradients_at`` alone looks ahead, to leave out what does not lead to
+the tensors it was asked for.
+"""
+
+from __future__ import annotations
+
+import sys
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from ..backends.registry import tables
+from . import dtypes
+from .grad_mode import mode
+from .node import AccumulateGrad, Node
+from .op import recorded
+from .tensor_base import TensorBase, wrap
+from .views import node_of
+
+
+def run(
+    roots: list[tuple[Any, Any]], retain: bool, create: bool, wanted: set[int] | None = None, catch: Any = ()
+) -> dict[int, Any]:
+    """Walk the graph from ``roots``.
+
+    Args:
+        roots: (node, gradient tensor) pairs.
+        retain: keep the saved arrays.
+        create: record the walk itself, so that it can be differentiated.
+        wanted: the ``seq`` of the nodes to visit; None visits all and adds to the leaves' ``.grad``.
+        catch: the nodes whose gradients are returned, by ``seq``.
+    """
+    walk = _Walk(retain, create, wanted, {node.seq for node in catch})
+    outer = mode.grad
+    mode.grad = create
+    try:
+        for node, g in roots:
+            walk.add(node, g if create else g._a)
+        walk.run()
+    finally:
+        mode.grad = outer
+    return walk.caught
+
+
+class _Walk:
+    """The state of one backward walk."""
+
+    __slots__ = ("catch", "caught", "create", "grads", "heap", "nodes", "owned", "retain", "wanted")
+
+    def __init__(self, retain: bool, create: bool, wanted: set[int] | None, catch: set[int]) -> None:
+        self.retain = retain
+        self.create = create
+        self.wanted = wanted
+        self.catch = catch
+        self.caught: dict[int, Any] = {}
+        self.heap: list[int] = []
+        self.nodes: dict[int, Any] = {}
+        self.grads: dict[int, Any] = {}
+        # Gradients that the walk itself added up; only these may be written to.
+        self.owned: set[int] = set()
+
+    def add(self, node: Any, g: Any) -> None:
+        """Add ``g`` to what has come for ``node`` so far."""
+        seq = node.seq
+        before = self.grads.get(seq)
+        if before is None:
+            self.grads[seq] = g
+            self.nodes[seq] = node
+            heappush(self.heap, -seq)
+        elif not self.create and seq in self.owned:
+            before += g
+            self.grads[seq] = before  # NumPy's 0-d results are scalars, which += rebinds
+        else:
+            self.grads[seq] = before + g
+            self.owned.add(seq)
+
+    def add_output(self, node: Node, index: int, g: Any) -> None:
+        """Put ``g`` in the list of gradients of a node with several outputs."""
+        seq = node.seq
+        gradients = self.grads.get(seq)
+        if gradients is None:
+            gradients = self.grads[seq] = [None] * node.outputs
+            self.nodes[seq] = node
+            heappush(self.heap, -seq)
+        gradients[index] = g
+
+    def run(self) -> None:
+        heap, nodes, grads = self.heap, self.nodes, self.grads
+        create, retain, wanted, catch = self.create, self.retain, self.wanted, self.catch
+        while heap:
+            seq = -heappop(heap)
+            node = nodes.pop(seq)
+            g = grads.pop(seq)
+            hooks = node.hooks
+            if hooks is not None and hooks.before:
+                g = self.call_before(node, g)
+            if seq in catch:
+                self.caught[seq] = g
+            op = node.op
+            if op is None:
+                if type(node) is AccumulateGrad:
+                    if wanted is None:
+                        self.accumulate(node, g, seq)
+                elif wanted is None or node.parent.seq in wanted:
+                    self.add_output(node.parent, node.index, g)
+                continue
+            if wanted is not None and seq not in wanted:
+                continue
+            saved = node.saved
+            if saved is None:
+                raise RuntimeError(_TWICE + f" ({node.name()}, recorded at {node.location})")
+            versions = node.versions
+            if versions is not None:
+                for pair in versions:
+                    if pair is not None and pair[0][0] != pair[1]:
+                        raise _changed(node, pair)
+            if create:
+                f: Any = recorded
+                saved = _as_tensors(node, saved)
+            else:
+                f = tables.get(type(g))
+                if f is None:
+                    f, g = _as_arrays(g)
+            try:
+                composite = getattr(op, "composite", None) if create else None
+                if composite is None:
+                    results = op.backward(f, g, node, saved)
+                else:
+                    results = _through_composite(composite, g, node, saved)
+            except Exception as error:
+                error.add_note(f"nnlite: in {node.name()}, the backward of the operation at {node.location}")
+                raise
+            if hooks is not None and hooks.after:
+                results = self.call_after(node, results, g)
+            if not retain:
+                node.release()
+            saved = None
+            for edge, r in zip(node.edges, results, strict=False):
+                if edge is None or r is None:
+                    continue
+                s = edge.seq
+                before = grads.get(s)
+                if before is None:
+                    grads[s] = r
+                    nodes[s] = edge
+                    heappush(heap, -s)
+                else:
+                    self.add(edge, r)
+            # The names above would keep the last gradients alive through the next rule.
+            r = results = before = None
+
+    def accumulate(self, node: AccumulateGrad, g: Any, seq: int) -> None:
+        """Add to the leaf's gradient."""
+        leaf = node.ref()
+        if leaf is None:
+            return
+        old = leaf._grad
+        if self.create:
+            leaf._grad = g if old is None else old + g
+        elif old is None:
+            leaf._grad = wrap(_own(g, leaf._a, seq in self.owned))
+        else:
+            a = old._a
+            a += g
+            old._vc[0] += 1
+            if type(a) is not type(leaf._a):
+                old._a[...] = a
+        hooks = node.hooks
+        if hooks is not None:
+            for hook in tuple(hooks.post.values()):
+                hook(leaf)
+
+    def call_before(self, node: Any, g: Any) -> Any:
+        """Run the hooks that see the gradient before the rule does."""
+        for hook in tuple(node.hooks.before.values()):
+            tensor = g if self.create or type(g) is list else wrap(_array(g))
+            if type(g) is list and not self.create:
+                tensor = [None if part is None else wrap(part) for part in g]
+            new = hook(tensor)
+            if new is None:
+                continue
+            if type(g) is list:
+                g = [part if self.create or part is None else part._a for part in new]
+            else:
+                _check_hook(new, tensor)
+                g = new if self.create else new._a
+        return g
+
+    def call_after(self, node: Node, results: tuple[Any, ...], g: Any) -> tuple[Any, ...]:
+        """Run the hooks that see the gradients of the inputs."""
+        def show(values: Any) -> tuple[Any, ...]:
+            return tuple(
+                v if v is None or isinstance(v, TensorBase) else wrap(_array(v)) for v in values
+            )
+
+        for hook in tuple(node.hooks.after.values()):
+            new = hook(show(results), show(g if type(g) is list else (g,)))
+            if new is not None:
+                new = new if isinstance(new, tuple | list) else (new,)
+                results = tuple(v if v is None or self.create else v._a for v in new)
+        return results
+
+
+_TWICE = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
+    "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+    "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+    "after calling backward."
+)
+
+
+def _changed(node: Node, pair: tuple[list[int], int]) -> RuntimeError:
+    position = next(i for i, p in enumerate(node.versions) if p is pair)
+    array = node.saved[position]
+    kind = dtypes.from_numpy[array.dtype].name
+    name = {"float32": "Float", "float64": "Double", "float16": "Half"}.get(kind, kind)
+    return RuntimeError(
+        f"one of the variables needed for gradient computation has been modified by an inplace operation: "
+        f"[torch.{name}Tensor {list(array.shape)}], which {node.name()} at {node.location} saved, is at version "
+        f"{pair[0][0]}; expected version {pair[1]} instead. Hint: write to a clone(), or use the operation that makes a "
+        f"new tensor."
+    )
+
+
+def _as_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Saved arrays as tensors that lead back to where they came from."""
+    out = []
+    for position, value in enumerate(saved):
+        if type(value) in tables:
+            t = wrap(value)
+            origin = node.op.origin(node, position)
+            t._node = origin
+            pair = node.versions[position] if node.versions is not None else None
+            if pair is not None:
+                t._vc = pair[0]
+            value = t
+        out.append(value)
+    return tuple(out)
+
+
+def _through_composite(composite: Any, g: Any, node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Differentiate an operation twice by way of the expression that defines it in terms of simple operations.
+
+    ``saved`` starts with all array inputs. Each gets a node of its own, so that an input that was computed from another
+    one is told apart from it.
+    """
+    inputs = [
+        recorded.alias(t, shape=t._a.shape) if edge is not None else t
+        for t, edge in zip(saved, node.edges, strict=False)
+    ]
+    out = composite(*inputs, **node.attrs)
+    roots = [(node_of(out), g)] if type(g) is not list else [
+        (node_of(o), part) for o, part in zip(out, g, strict=False) if part is not None
+    ]  # fmt: skip
+    wanted = [t._node for t, edge in zip(inputs, node.edges, strict=False) if edge is not None]
+    found = iter(gradients_at(roots, wanted, True, True))
+    return tuple(None if edge is None else next(found) for edge in node.edges)
+
+
+def _as_arrays(g: Any) -> tuple[Any, Any]:
+    """The kernel table for a gradient that is a list or one of NumPy's scalars, and the gradient as arrays."""
+    if type(g) is list:
+        first = next(part for part in g if part is not None)
+        if type(first) in tables:
+            table = tables[type(first)]
+        else:
+            table, _ = _as_arrays(first)
+        asarray = table.backend_.xp.asarray
+        return table, [None if part is None else asarray(part) for part in g]
+    table = tables[np.ndarray]
+    return table, np.asarray(g)
+
+
+def _array(g: Any) -> Any:
+    return g if type(g) in tables else _as_arrays(g)[1]
+
+
+def _own(g: Any, like: Any, owned: bool) -> Any:
+    """``g`` as an array that nothing else refers to."""
+    if type(g) is not type(like):
+        return tables[type(like)].backend_.xp.asarray(g)
+    if (owned or sys.getrefcount(g) <= _ALONE) and g.base is None:
+        return g
+    return tables[type(like)].backend_.xp.array(g)
+
+
+class _Probe:
+    """Counts the references that the way from ``_Walk.run`` to ``_own`` itself holds, on this Python."""
+
+    def accumulate(self, node: Any, g: Any, seq: int) -> int:
+        return self.own(g, node, False)
+
+    @staticmethod
+    def own(g: Any, like: Any, owned: bool) -> int:
+        return sys.getrefcount(g)
+
+    def run(self) -> int:
+        g = object()
+        return self.accumulate(None, g, 0)
+
+
+_ALONE = _Probe().run()
+
+
+def _check_hook(new: Any, old: Any) -> None:
+    if not isinstance(new, TensorBase):
+        raise TypeError(f"expected a Tensor (or None) from a gradient hook, but got {type(new).__name__}")
+    if tuple(new._a.shape) != tuple(old._a.shape):
+        raise RuntimeError(
+            f"hook '{getattr(new, '__name__', 'hook')}' has changed the size of value: "
+            f"expected {list(old._a.shape)}, got {list(new._a.shape)}"
+        )
+
+
+def leads_to(roots: list[Any], targets: set[int]) -> set[int]:
+    """The ``seq`` of the nodes on a way from ``roots`` to ``targets`` (targets themselves only if passed through)."""
+    if not targets:
+        return set()
+    oldest = min(targets)
+    order: list[Any] = []
+    seen: set[int] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node is None or node.seq in seen or node.seq < oldest:
+            continue
+        seen.add(node.seq)
+        order.append(node)
+        stack.extend(node.edges)
+    order.sort(key=lambda node: node.seq)
+    leading: set[int] = set()
+    for node in order:
+        for edge in node.edges:
+            if edge is not None and (edge.seq in leading or edge.seq in targets):
+                leading.add(node.seq)
+                break
+    return leading
+
+
+def gradients_at(roots: list[tuple[Any, Any]], nodes: list[Any], retain: bool, create: bool) -> list[Any]:
+    """Gradients (tensors or None) that reach ``nodes``; no leaf's ``.grad`` changes."""
+    targets = {node.seq for node in nodes}
+    wanted = leads_to([node for node, _ in roots], targets)
+    caught = run(roots, retain, create, wanted, nodes)
+    out = []
+    for node in nodes:
+        g = caught.get(node.seq)
+        if g is None or create:
+            out.append(g)
+        else:
+            out.append(wrap(_array(g)))
+    return out

@@ -1,0 +1,169 @@
+"""The graph that backward walks: one node for each recorded operation."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+next_seq = itertools.count(1).__next__
+"""Creation numbers. A node's inputs were made before it, so backward visits nodes by falling number."""
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_internal: dict[str, bool] = {}
+
+
+def caller() -> tuple[Any, int] | None:
+    """Where the user's code is: the code object and instruction of the nearest frame outside the package.
+
+    The line number is worked out only when it is asked for.
+    """
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        inside = _internal.get(name)
+        if inside is None:
+            inside = _internal[name] = name.startswith(_PACKAGE)
+        if not inside:
+            return frame.f_code, frame.f_lasti
+        frame = frame.f_back
+    return None
+
+
+def location(where: tuple[Any, int] | None) -> str:
+    """``file:line`` of what ``caller`` noted."""
+    if where is None:
+        return "an unknown place"
+    code, instruction = where
+    line = code.co_firstlineno
+    for start, end, number in code.co_lines():
+        if start <= instruction < end and number is not None:
+            line = number
+    return f"{code.co_filename}:{line}"
+
+
+class Hooks:
+    """The hooks of a node, called in order of registration."""
+
+    __slots__ = ("after", "before", "post")
+
+    def __init__(self) -> None:
+        self.before: OrderedDict[int, Callable[[Any], Any]] = OrderedDict()
+        self.after: OrderedDict[int, Callable[[Any, Any], Any]] = OrderedDict()
+        self.post: OrderedDict[int, Callable[[Any], Any]] = OrderedDict()
+
+
+class GraphNode:
+    """What all nodes offer to users: name, hooks, the nodes before it."""
+
+    __slots__ = ()
+
+    hooks: Hooks | None
+    edges: tuple[Any, ...]
+
+    def name(self) -> str:
+        """PyTorch's name of the operation's derivative, such as ``AddmmBackward0``."""
+        raise NotImplementedError
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes that made the inputs, each with the number of the output that was the input."""
+        return tuple(
+            (edge.parent, edge.index) if type(edge) is OutputNode else (edge, 0) for edge in self.edges
+        )
+
+    def all_hooks(self) -> Hooks:
+        """The node's hooks, made at first use."""
+        if self.hooks is None:
+            self.hooks = Hooks()
+        return self.hooks
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+
+class Node(GraphNode):
+    """One recorded operation.
+
+    Attributes:
+        op: the operation; ``op.backward(f, g, node, saved)`` is its vector-Jacobian product.
+        edges: for each array input the node that made it, None where no gradient is wanted.
+        saved: arrays kept for the rule, None once they were freed.
+        versions: for each saved array (version cell, version when saved), or None.
+        attrs: keyword attributes of the call.
+        shapes: shapes of the array inputs.
+        where: the user's line, see ``caller``.
+        outputs: 1, or the number of outputs; then the gradient is a list.
+    """
+
+    __slots__ = ("__weakref__", "attrs", "edges", "hooks", "op", "outputs", "saved", "seq", "shapes", "versions", "where")
+
+    op: Any
+    saved: Any
+    versions: Any
+    attrs: Any
+    shapes: Any
+    where: tuple[Any, int] | None
+    outputs: int
+    seq: int
+
+    def name(self) -> str:
+        return self.op.display(self)
+
+    @property
+    def location(self) -> str:
+        """``file:line`` of the forward operation."""
+        return location(self.where)
+
+    def release(self) -> None:
+        """Drop the saved arrays."""
+        if self.saved:
+            self.saved = None
+
+
+class OutputNode(GraphNode):
+    """One output of an operation with several: puts its gradient in its place in the operation's list."""
+
+    __slots__ = ("__weakref__", "hooks", "index", "parent", "seq")
+
+    op = None
+
+    def __init__(self, parent: Node, index: int) -> None:
+        self.parent = parent
+        self.index = index
+        self.hooks = None
+        self.seq = next_seq()
+
+    @property
+    def edges(self) -> tuple[Any, ...]:  # type: ignore[override]
+        return (self.parent,)
+
+    def name(self) -> str:
+        return self.parent.name()
+
+
+class AccumulateGrad(GraphNode):
+    """The end of the graph at a leaf: adds up the leaf's ``.grad``."""
+
+    __slots__ = ("__weakref__", "hooks", "ref", "seq")
+
+    op = None
+    edges = ()
+
+    def __init__(self, tensor: Any) -> None:
+        # Weak: the tensor holds this node. A leaf that nobody can see any more needs no gradient.
+        self.ref = weakref.ref(tensor)
+        self.hooks = None
+        self.seq = next_seq()
+
+    @property
+    def variable(self) -> Any:
+        """The leaf."""
+        return self.ref()
+
+    def name(self) -> str:
+        return "AccumulateGrad"

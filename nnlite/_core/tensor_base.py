@@ -1,0 +1,54 @@
+"""The data of a tensor. Its methods stand above the operations, in ``nnlite/tensor.py``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .node import AccumulateGrad
+
+
+class TensorBase:
+    """Four slots; see "A tensor" in docs/design.md.
+
+    Attributes:
+        _a: the raw array.
+        _node: the node that made it; a leaf's ``AccumulateGrad``; None where no gradient is wanted.
+        _vc: the version cell, a one-element list shared by all tensors over one storage.
+        _view: the ``View`` that says what it is a view of, or None.
+        _grad: the gradient; a class attribute until there is one.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_a", "_node", "_vc", "_view")
+
+    _a: Any
+    _node: Any
+    _vc: list[int]
+    _view: Any
+
+    _grad: Any = None
+
+
+class _Registry:
+    tensor: type[TensorBase] = TensorBase
+
+
+registry = _Registry()
+"""``registry.tensor`` is the class of new tensors; ``nnlite/tensor.py`` puts its class there."""
+
+_new = object.__new__
+
+
+def wrap(array: Any) -> Any:
+    """A tensor of a raw array, without a graph. The array is not copied."""
+    t = _new(registry.tensor)
+    t._a = array
+    t._node = None
+    t._vc = [0]
+    t._view = None
+    return t
+
+
+def make_leaf(t: Any) -> Any:
+    """Let the tensor collect a gradient."""
+    t._node = t.__dict__.pop("_resting_node", None) or AccumulateGrad(t)
+    return t

@@ -1,0 +1,9 @@
+"""The functions of the package: everything registered with ``@public``. ``_functions.pyi`` lists them for tools."""
+
+from __future__ import annotations
+
+from . import creation as creation
+from .ops import FUNCTIONS
+
+globals().update(FUNCTIONS)
+__all__ = sorted(FUNCTIONS)  # noqa: PLE0605

@@ -1,0 +1,494 @@
+"""Functions that make tensors of data, of a pattern, or of random numbers."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ._core import dtypes, rng
+from ._core.device import available, device_of
+from ._core.op import TensorBase, in_place
+from ._core.tensor_base import wrap
+from ._core.views import check_in_place
+from .backends import backend_of
+from .ops._public import public
+from .ops.shape import sizes_of
+from .ops.transfer import to_device
+
+
+def _finish(array: Any, requires_grad: bool) -> Any:
+    t = wrap(array)
+    return t.requires_grad_() if requires_grad else t
+
+
+def _kind(dtype: Any, function: str) -> dtypes.dtype:
+    return dtypes.default.float if dtype is None else dtypes.as_dtype(dtype, function)
+
+
+def _check_layout(function: str, kwargs: dict[str, Any]) -> None:
+    """Accept the arguments that mean nothing here; refuse the others."""
+    for name in ("layout", "pin_memory", "memory_format", "out", "names"):
+        value = kwargs.pop(name, None)
+        if name == "out" and value is not None:
+            raise NotImplementedError(f"{function}(out=...) is not implemented; write to the tensor with copy_()")
+    if kwargs:
+        raise TypeError(f"{function}() got an unexpected keyword argument '{next(iter(kwargs))}'")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Of data
+
+
+def _shape_of_lists(data: Any, depth: int = 0) -> None:
+    """Raise PyTorch's error for nested sequences of different lengths."""
+    if not isinstance(data, list | tuple) or not data:
+        return
+    first = data[0]
+    if isinstance(first, list | tuple):
+        for item in data:
+            if not isinstance(item, list | tuple):
+                raise TypeError(f"not a sequence: {type(item).__name__} beside lists at dim {depth + 1}")
+            if len(item) != len(first):
+                raise ValueError(f"expected sequence of length {len(first)} at dim {depth + 1} (got {len(item)})")
+        for item in data:
+            _shape_of_lists(item, depth + 1)
+
+
+def _leaf(data: Any) -> Any:
+    while isinstance(data, list | tuple) and data:
+        data = data[0]
+    return data
+
+
+def _plain(data: Any) -> Any:
+    """Nested lists with their tensors as arrays."""
+    if isinstance(data, TensorBase):
+        return backend_of(data._a).to_host(data._a)
+    return [_plain(item) for item in data] if isinstance(data, list | tuple) else data
+
+
+def _host_array(data: Any, dtype: dtypes.dtype | None) -> np.ndarray:
+    """A NumPy array of a number, a NumPy value or nested sequences, in the dtype that PyTorch gives it."""
+    if isinstance(data, np.ndarray | np.generic):
+        array = np.asarray(data)
+    else:
+        if not isinstance(data, int | float | complex | list | tuple | range):
+            if hasattr(data, "__array__"):
+                return _host_array(np.asarray(data), dtype)
+            if not hasattr(data, "__len__"):
+                raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
+            data = list(data)
+        has_tensors = isinstance(data, list | tuple) and _contains_tensor(data)
+        try:
+            array = np.array(_plain(data) if has_tensors else data)
+        except ValueError:
+            _shape_of_lists(data)
+            raise
+        except OverflowError:
+            raise RuntimeError("Overflow when unpacking long: an integer does not fit in 64 bits") from None
+        leaf = _leaf(data)
+        if dtype is None and array.dtype.kind in "fc" and not isinstance(leaf, np.generic | TensorBase | np.ndarray):
+            array = array.astype(dtypes.default.numpy_float if array.dtype.kind == "f" else dtypes.default.complex.np)
+        if dtype is None and array.size == 0:
+            array = array.astype(dtypes.default.numpy_float)
+    if array.dtype.kind == "O" or array.dtype.kind in "US":
+        kind = type(_leaf(data)).__name__
+        raise (TypeError if isinstance(data, np.ndarray) else ValueError)(
+            f"too many dimensions '{kind}'" if kind in ("str", "bytes") else
+            f"can't convert np.ndarray of type numpy.{array.dtype.name}: tensors hold numbers, got {kind}"
+        )  # fmt: skip
+    if dtype is None:
+        return array.astype(dtypes.from_numpy[array.dtype].np, copy=False)
+    return array.astype(dtype.np)
+
+
+def _contains_tensor(data: Any) -> bool:
+    return any(isinstance(v, TensorBase) or (isinstance(v, list | tuple) and _contains_tensor(v)) for v in data)
+
+
+@public(method=False)
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Any:
+    """A tensor with a copy of ``data``: a number, nested sequences, a NumPy array or a tensor.
+
+    Floats get the default dtype, ints int64, bools bool; arrays keep theirs.
+
+    Raises:
+        ValueError: sequences of different lengths, or items that are no numbers.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.tensor([[1, 2], [3, 4]])
+        tensor([[1, 2],
+                [3, 4]])
+    """
+    kind = None if dtype is None else dtypes.as_dtype(dtype, "tensor")
+    if isinstance(data, TensorBase):
+        warnings.warn(
+            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
+            stacklevel=2,
+        )
+        copy = data.detach().to(kind or data.dtype).clone()  # type: ignore[attr-defined]
+        copy = copy if device is None else copy.to(device)
+        return copy.requires_grad_() if requires_grad else copy
+    array = _host_array(data, kind)
+    backend, index = available(device)
+    if backend.name == "cpu":
+        owned = array.base is None and array is not data and not isinstance(data, np.generic)
+        return _finish(array if owned else np.array(array), requires_grad)
+    return _finish(backend.from_host(array, index), requires_grad)
+
+
+@public(method=False)
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
+    """``data`` as a tensor, without a copy where it is a tensor or a NumPy array of the right dtype and device."""
+    if isinstance(data, TensorBase):
+        return data.to(*(v for v in (device, dtype) if v is not None))  # type: ignore[attr-defined]
+    kind = None if dtype is None else dtypes.as_dtype(dtype, "as_tensor")
+    if isinstance(data, np.ndarray) and (kind is None or kind.np == data.dtype):
+        shared = from_numpy(data)
+        return shared if device is None else to_device(shared, device_of_name(device))
+    return tensor(data, dtype=kind, device=device)
+
+
+def device_of_name(value: Any) -> Any:
+    """A device object."""
+    from ._core.device import as_device
+
+    return as_device(value)
+
+
+@public(method=False)
+def from_numpy(ndarray: Any, /) -> Any:
+    """A CPU tensor that shares the array's memory.
+
+    Raises:
+        TypeError: not an array, or its dtype has no tensor type.
+        ValueError: a negative stride or foreign byte order.
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    if not ndarray.dtype.isnative:
+        raise ValueError("given numpy array has byte order different from the native byte order. "
+                         "Conversion between byte orders is currently not supported.")  # fmt: skip
+    dtypes.from_numpy[ndarray.dtype]
+    if any(s < 0 for s in ndarray.strides):
+        raise ValueError("At least one stride in the given numpy array is negative, and tensors with negative strides are "
+                         "not currently supported. (You can probably work around this by making a copy of your array  "
+                         "with array.copy().) ")  # fmt: skip
+    if not ndarray.flags.writeable:
+        warnings.warn("The given NumPy array is not writable, and PyTorch does not support non-writable tensors. "
+                      "Writing to the tensor will raise an error; copy the array first.", stacklevel=2)  # fmt: skip
+    return wrap(ndarray.view(np.ndarray))
+
+
+@public(method=False)
+def from_dlpack(ext_tensor: Any) -> Any:
+    """A tensor that shares the memory of any array with ``__dlpack__``."""
+    kind = ext_tensor.__dlpack_device__()[0] if hasattr(ext_tensor, "__dlpack_device__") else 1
+    backend, _ = available("cpu" if kind in (1, 3) else "cuda")
+    return wrap(backend.xp.from_dlpack(ext_tensor))
+
+
+@public(method=False)
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """A 0-d tensor of a number, in the default float type unless ``dtype`` says otherwise."""
+    return full((), s, dtype=_kind(dtype, "scalar_tensor"), device=device, requires_grad=requires_grad)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Of a pattern
+
+
+def _filled(function: str, size: tuple[Any, ...], maker: str, options: dict[str, Any]) -> Any:
+    if "size" in options:
+        size = (options.pop("size"),)
+    kind = _kind(options.pop("dtype", None), function)
+    where, requires_grad = options.pop("device", None), options.pop("requires_grad", False)
+    _check_layout(function, options)
+    shape = sizes_of(size)
+    if min(shape, default=0) < 0:
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
+        )
+    backend, index = available(where)
+    with backend.use(index):
+        return _finish(getattr(backend.xp, maker)(shape, dtype=kind.np), requires_grad)
+
+
+@public(method=False)
+def zeros(*size: Any, **options: Any) -> Any:
+    """A tensor of zeros: ``zeros(2, 3, dtype=None, device=None, requires_grad=False)``.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.zeros(2)
+        tensor([0., 0.])
+    """
+    return _filled("zeros", size, "zeros", options)
+
+
+@public(method=False)
+def ones(*size: Any, **options: Any) -> Any:
+    """A tensor of ones; arguments as :func:`nnlite.zeros`."""
+    return _filled("ones", size, "ones", options)
+
+
+@public(method=False)
+def empty(*size: Any, **options: Any) -> Any:
+    """A tensor whose elements are whatever the memory held; arguments as :func:`nnlite.zeros`."""
+    return _filled("empty", size, "empty", options)
+
+
+@public(method=False)
+def full(
+    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Any:
+    """A tensor of one value; its type follows the value unless ``dtype`` is given."""
+    _check_layout("full", options)
+    if isinstance(fill_value, TensorBase):
+        fill_value = fill_value.item()  # type: ignore[attr-defined]
+    kind = dtypes.of_scalar(fill_value) if dtype is None else dtypes.as_dtype(dtype, "full")
+    backend, index = available(device)
+    with backend.use(index):
+        return _finish(backend.xp.full(sizes_of((size,)), fill_value, dtype=kind.np), requires_grad)
+
+
+def _like(name: str, maker: Any) -> Any:
+    """Register ``name_like(input, ...)`` and ``input.new_name(...)``; returns the former."""
+
+    def like(input: Any, *args: Any, dtype: Any = None, device: Any = None, **options: Any) -> Any:
+        return maker(tuple(input._a.shape), *args, dtype=dtype or input.dtype, device=device or input.device, **options)
+
+    def new(input: Any, *args: Any, dtype: Any = None, device: Any = None, **options: Any) -> Any:
+        return maker(*args, dtype=dtype or input.dtype, device=device or input.device, **options)
+
+    like.__name__ = like.__qualname__ = f"{name}_like"
+    new.__name__ = new.__qualname__ = f"new_{name}"
+    like.__doc__ = f"``{name}`` with the shape, dtype and device of ``input``, unless others are given."
+    new.__doc__ = f"``{name}`` with the dtype and device of the tensor, unless others are given."
+    public(like, method=False)
+    if name in ("zeros", "ones", "empty", "full"):
+        public(new, only_method=True)
+    return like
+
+
+zeros_like = _like("zeros", zeros)
+ones_like = _like("ones", ones)
+empty_like = _like("empty", empty)
+full_like = _like("full", full)
+
+
+@public(only_method=True)
+def new_tensor(input: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """``tensor(data)`` with the dtype and device of the tensor, unless others are given."""
+    return tensor(data, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+
+
+@public(method=False)
+def arange(
+    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    **options: Any,
+) -> Any:  # fmt: skip
+    """The numbers from ``start`` (0 if only the end is given) up to ``end``, without it, by ``step``.
+
+    Raises:
+        RuntimeError: ``step`` is 0 or leads away from ``end``.
+    """
+    _check_layout("arange", options)
+    if end is None:
+        start, end = 0, start
+    start, end, step = (v.item() if isinstance(v, TensorBase) else v for v in (start, end, step))  # type: ignore[attr-defined]
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    kind = dtypes.of_scalar(start + end + step) if dtype is None else dtypes.as_dtype(dtype, "arange")
+    backend, index = available(device)
+    with backend.use(index):
+        n = math.ceil((end - start) / step)
+        numbers = backend.xp.arange(n, dtype="float64" if kind.category >= dtypes.FLOAT else "int64")
+        return _finish((numbers * step + start).astype(kind.np), requires_grad)
+
+
+@public(method=False)
+def linspace(
+    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Any:
+    """``steps`` numbers at equal distances from ``start`` to ``end``, both included."""
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    backend, index = available(device)
+    with backend.use(index):
+        kind = _kind(dtype, "linspace")
+        return _finish(backend.xp.linspace(start, end, steps, dtype="float64").astype(kind.np), requires_grad)
+
+
+@public(method=False)
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """The n x m matrix with ones on its diagonal."""
+    backend, index = available(device)
+    with backend.use(index):
+        return _finish(backend.xp.eye(n, m, dtype=_kind(dtype, "eye").np), requires_grad)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Of random numbers
+
+
+def _drawn(draw: Any, function: str, size: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    if "size" in options:
+        size = (options.pop("size"),)
+    kind = _kind(options.pop("dtype", None), function)
+    where, generator = options.pop("device", None), options.pop("generator", None)
+    requires_grad = options.pop("requires_grad", False)
+    _check_layout(function, options)
+    if kind.category != dtypes.FLOAT:
+        raise NotImplementedError(f'"{function}" not implemented for {kind}: use a floating-point dtype')
+    return _finish(draw(sizes_of(size), kind, where, generator), requires_grad)
+
+
+@public(method=False)
+def rand(*size: Any, **options: Any) -> Any:
+    """Random numbers, uniform in [0, 1): ``rand(2, 3, generator=None, dtype=None, device=None, requires_grad=False)``."""
+    return _drawn(rng.uniform, "rand", size, options)
+
+
+@public(method=False)
+def randn(*size: Any, **options: Any) -> Any:
+    """Random numbers of the standard normal distribution; arguments as :func:`nnlite.rand`."""
+    return _drawn(rng.normal, "randn", size, options)
+
+
+@public(method=False)
+def randint(
+    low: int, high: Any = None, size: Any = None, *, generator: Any = None, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False,
+) -> Any:  # fmt: skip
+    """Random integers in [low, high); ``randint(high, size)`` starts at 0."""
+    if size is None:
+        low, high, size = 0, low, high
+    if high <= low:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    kind = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype, "randint")
+    drawn = rng.integers(int(low), int(high), sizes_of((size,)), device, generator)
+    return _finish(drawn.astype(kind.np, copy=False), requires_grad)
+
+
+@public(method=False)
+def randperm(n: int, *, generator: Any = None, dtype: Any = None, device: Any = None) -> Any:
+    """The integers 0 to n - 1 in random order."""
+    if n < 0:
+        raise RuntimeError(f"n must be non-negative, got {n}")
+    kind = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype, "randperm")
+    return wrap(rng.permutation(n, device, generator).astype(kind.np, copy=False))
+
+
+rand_like = _like("rand", rand)
+randn_like = _like("randn", randn)
+
+
+@public(method=False)
+def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None, **options: Any) -> Any:
+    """Normal numbers: ``normal(mean, std, size)`` with numbers, or tensors of means and deviations that broadcast."""
+    tensors = [v for v in (mean, std) if isinstance(v, TensorBase)]
+    if not tensors:
+        if size is None:
+            raise TypeError("normal(): with a number as mean and std, size is needed: normal(0.0, 1.0, size=(2, 3))")
+        options["dtype"] = options.get("dtype") or dtypes.default.float
+        requires_grad = options.pop("requires_grad", False)
+        t = randn(sizes_of((size,)), generator=generator, **options).mul_(std).add_(mean)
+        return t.requires_grad_() if requires_grad else t
+    first = tensors[0]
+    shape = np.broadcast_shapes(*(v._a.shape for v in tensors))
+    noise = rng.normal(shape, dtypes.from_numpy[first._a.dtype], device_of(first._a), generator)
+    return (wrap(noise) * std + mean).detach()
+
+
+@public(names=())
+def bernoulli(input: Any, *, generator: Any = None) -> Any:
+    """1 with the probability that the input gives, else 0."""
+    drawn = rng.uniform(input._a.shape, dtypes.from_numpy[input._a.dtype], device_of(input._a), generator)
+    return wrap((drawn < input._a).astype(input._a.dtype))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# In place
+
+
+def _fill(input: Any, name: str, draw: Any) -> Any:
+    """Write drawn numbers into a tensor; its former values get no gradient."""
+    from ._core.grad_mode import mode
+    from ._core.views import node_of
+
+    if mode.grad and node_of(input) is not None:
+        check_in_place(input, name)
+        from .ops.index import _copy
+
+        return in_place(_copy, input, wrap(draw))
+    input._a[...] = draw
+    input._vc[0] += 1
+    return input
+
+
+def _float_kind(input: Any, name: str) -> dtypes.dtype:
+    kind = dtypes.from_numpy[input._a.dtype]
+    if kind.category != dtypes.FLOAT:
+        raise NotImplementedError(f'"{name}" not implemented for {kind}: use a floating-point tensor')
+    return kind
+
+
+@public(only_method=True)
+def uniform_(input: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any = None, **bounds: float) -> Any:
+    """Fill with numbers uniform in [from, to)."""
+    low = bounds.pop("from", from_)
+    if low > to:
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={to}")
+    draw = rng.uniform(input._a.shape, _float_kind(input, "uniform_"), device_of(input._a), generator)
+    draw *= to - low
+    draw += low
+    return _fill(input, "uniform_", draw)
+
+
+@public(only_method=True)
+def normal_(input: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Any:
+    """Fill with normal numbers."""
+    if std < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    draw = rng.normal(input._a.shape, _float_kind(input, "normal_"), device_of(input._a), generator)
+    return _fill(input, "normal_", draw * std + mean)
+
+
+@public(only_method=True)
+def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
+    """Fill with 1 with probability ``p``, else 0."""
+    draw = rng.uniform(input._a.shape, dtypes.float32, device_of(input._a), generator)
+    return _fill(input, "bernoulli_", (draw < (p._a if isinstance(p, TensorBase) else p)).astype(input._a.dtype))
+
+
+@public(only_method=True)
+def random_(input: Any, from_: int = 0, to: int | None = None, *, generator: Any = None) -> Any:
+    """Fill with integers in [from, to), or in [0, to) when one number is given."""
+    if to is None and from_:
+        from_, to = 0, from_
+    if to is None:
+        kind = dtypes.from_numpy[input._a.dtype]
+        bits = {"float32": 24, "float64": 53, "float16": 11, "bfloat16": 8, "bool": 1, "uint8": 8}
+        to = 1 << bits.get(kind.name, 8 * kind.itemsize - 1)
+    draw = rng.integers(from_, to, input._a.shape, device_of(input._a), generator)
+    return _fill(input, "random_", draw.astype(input._a.dtype))
+
+
+@public(only_method=True)
+def exponential_(input: Any, lambd: float = 1.0, *, generator: Any = None) -> Any:
+    """Fill with exponentially distributed numbers of rate ``lambd``."""
+    draw = rng.uniform(input._a.shape, _float_kind(input, "exponential_"), device_of(input._a), generator)
+    xp = backend_of(input._a).xp
+    return _fill(input, "exponential_", -xp.log1p(-draw) / lambd)
+
+

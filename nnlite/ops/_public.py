@@ -1,0 +1,114 @@
+"""The registry of what users call: functions of ``nnlite`` and methods of ``Tensor``.
+
+``@public`` puts a function into both under its own name. ``nnlite/_functions.py`` and ``nnlite/tensor.py`` read the
+registry; ``python -m nnlite._stubs`` writes the type stubs of both from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .._core.op import in_place, not_a_tensor
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+METHODS: dict[str, Callable[..., Any]] = {}
+
+
+def public(
+    function: Any = None, *, names: tuple[str, ...] = (), method: bool = True, only_method: bool = False
+) -> Any:
+    """Register a function under its own name and ``names``, as a function, a method, or both."""
+
+    def register(f: _F) -> _F:
+        for name in (f.__name__, *names):
+            if not only_method:
+                FUNCTIONS[name] = f
+            if method or only_method:
+                METHODS[name] = f
+        return f
+
+    return register if function is None else register(function)
+
+
+def elementwise(call: Callable[..., Any], doc: str, *, names: tuple[str, ...] = (), inplace: bool = True) -> None:
+    """Make ``nnlite.name(input, *, out=None)``, ``Tensor.name()`` and ``Tensor.name_()`` of a unary operation."""
+    name = call.__name__
+
+    def function(input: Any, *, out: Any = None) -> Any:
+        return call(input) if out is None else put(call(input), out)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    call.__doc__ = doc
+    for alias in (name, *names):
+        FUNCTIONS[alias] = function
+        METHODS[alias] = call
+        if inplace:
+            _register_in_place(call, alias, FUNCTIONS, METHODS)
+
+
+def _register_in_place(call: Any, name: str, *registries: dict[str, Any]) -> None:
+    def method(input: Any) -> Any:
+        return in_place(call, input)
+
+    method.__name__ = method.__qualname__ = name + "_"
+    method.__doc__ = f"``{name}`` in place; see :func:`nnlite.{name}`."
+    for registry in registries:
+        registry[name + "_"] = method
+
+
+def elementwise_pair(
+    call: Callable[..., Any], doc: str, *, names: tuple[str, ...] = (), dunder: str = "", comparison: bool = False
+) -> None:
+    """Make ``nnlite.name(input, other, *, out=None)``, the methods and the operators of a binary operation."""
+    name = call.__name__
+
+    def function(input: Any, other: Any, *, out: Any = None) -> Any:
+        result = call(input, other)
+        if result is NotImplemented:
+            raise not_a_tensor(name, 1, other)
+        return result if out is None else put(result, out)
+
+    def method(input: Any, other: Any) -> Any:
+        return in_place(call, input, other)
+
+    function.__name__ = function.__qualname__ = name
+    method.__name__ = method.__qualname__ = name + "_"
+    function.__doc__ = call.__doc__ = doc[:1].upper() + doc[1:] + ", elementwise, with broadcasting."
+    method.__doc__ = f"``{name}`` in place; see :func:`nnlite.{name}`."
+    for alias in (name, *names):
+        FUNCTIONS[alias] = METHODS[alias] = function
+        METHODS[alias + "_"] = method
+    if comparison:
+        METHODS[f"__{name}__"] = call
+    if dunder:
+        operators(call, dunder, method)
+
+
+def operators(call: Callable[..., Any], dunder: str, method: Callable[..., Any]) -> None:
+    """Register ``x @ y``, ``y @ x`` and ``x @= y`` for an operator called ``dunder``."""
+
+    def reflected(input: Any, other: Any) -> Any:
+        return call(other, input)
+
+    METHODS[f"__{dunder}__"] = call
+    METHODS[f"__r{dunder}__"] = reflected
+    METHODS[f"__i{dunder}__"] = method
+
+
+def put(result: Any, out: Any) -> Any:
+    """Write ``result`` to ``out=`` as PyTorch does: resized where the shape differs, no gradient.
+
+    Raises:
+        RuntimeError: an argument requires grad, or the dtype of ``out`` cannot hold the result.
+    """
+    if result.requires_grad or out.requires_grad:
+        raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the "
+                           "arguments requires grad.")  # fmt: skip
+    if result.shape != out.shape:
+        out.data = result.to(out.dtype)
+        return out
+    return out.copy_(result)

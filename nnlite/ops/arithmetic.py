@@ -1,0 +1,271 @@
+"""Elementwise functions whose arguments need more than one operation's call: alpha, rounding modes, bounds, masks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backends import backend_of
+from .._core import dtypes
+from .._core.op import TensorBase, cast, check_same_device, in_place, not_a_tensor, op, unbroadcast
+from .._core.tensor_base import wrap
+from . import elementwise as e
+from ._public import METHODS, operators, public, put
+
+
+def _pair(call: Any, name: str, input: Any, other: Any, out: Any = None) -> Any:
+    result = call(input, other)
+    if result is NotImplemented:
+        raise not_a_tensor(name, 1, other)
+    return result if out is None else put(result, out)
+
+
+def _scaled(other: Any, alpha: Any) -> Any:
+    return other if alpha == 1 else other * alpha
+
+
+@public
+def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
+    """x + alpha y, elementwise, with broadcasting.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.add(nnlite.tensor([1.0, 2.0]), 3)
+        tensor([4., 5.])
+    """
+    return _pair(e.add, "add", input, _scaled(other, alpha), out)
+
+
+@public(only_method=True)
+def add_(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """x + alpha y in place."""
+    return in_place(e.add, input, _scaled(other, alpha))
+
+
+@public(names=("subtract",))
+def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
+    """x - alpha y, elementwise, with broadcasting."""
+    for value in (input, other):
+        if isinstance(value, bool) or (isinstance(value, TensorBase) and value._a.dtype.kind == "b"):
+            raise RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+                               "invert a mask, use the `~` or `logical_not()` operator instead.")  # fmt: skip
+    return _pair(e.sub, "sub", input, _scaled(other, alpha), out)
+
+
+@public(only_method=True, names=("subtract_",))
+def sub_(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """x - alpha y in place."""
+    return in_place(e.sub, input, _scaled(other, alpha))
+
+
+@public(method=True)
+def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """y - alpha x, elementwise."""
+    return _pair(e.sub, "rsub", other, _scaled(input, alpha))
+
+
+_ROUNDING = {None: e.div, "floor": e.floor_divide}
+
+
+@public(names=("divide", "true_divide"))
+def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Any:
+    """x / y, elementwise; ``rounding_mode`` is None, ``"trunc"`` or ``"floor"``."""
+    if rounding_mode == "trunc":
+        quotient = _pair(e.div, "div", input, other)
+        kind = dtypes.result(tuple(v._a if isinstance(v, TensorBase) else v for v in (input, other)))
+        result = e.trunc(quotient)
+        return result if kind.category >= dtypes.FLOAT else cast(result, kind.np)
+    if rounding_mode not in _ROUNDING:
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
+    return _pair(_ROUNDING[rounding_mode], "div", input, other, out)
+
+
+@public(only_method=True, names=("divide_", "true_divide_"))
+def div_(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """x / y in place."""
+    if rounding_mode is None:
+        if input._a.dtype.kind not in "fcV":
+            raise RuntimeError("result type Float can't be cast to the desired output type "
+                               + {"int64": "Long", "int32": "Int"}.get(str(input._a.dtype), "integer"))  # fmt: skip
+        return in_place(e.div, input, other)
+    return input.copy_(div(input, other, rounding_mode=rounding_mode))
+
+
+operators(e.add, "add", add_)
+operators(sub, "sub", sub_)
+operators(e.div, "truediv", div_)
+METHODS["__neg__"] = e.neg
+METHODS["__abs__"] = e.abs
+METHODS["__invert__"] = e.bitwise_not
+
+
+@public(only_method=True)
+def __pos__(input: Any) -> Any:
+    """The tensor itself."""
+    return input
+
+
+@op(saves=("condition",))
+def _where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
+    return xp.where(condition, x, y)
+
+
+@_where.vjp
+def _(f: Any, g: Any, node: Any, condition: Any) -> tuple[Any, ...]:
+    _, xn, yn = node.edges
+    zero = g * 0
+    gx = None if xn is None else unbroadcast(f, f.where(condition, g, zero), node.shapes[1])
+    gy = None if yn is None else unbroadcast(f, f.where(condition, zero, g), node.shapes[2])
+    return None, gx, gy
+
+
+@public(method=False)
+def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
+    """``input`` where ``condition`` is true, ``other`` elsewhere; with the condition alone, ``nonzero(as_tuple=True)``.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.where(nnlite.tensor([True, False]), 1.0, 2.0)
+        tensor([1., 2.])
+    """
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    if not isinstance(condition, TensorBase):
+        raise not_a_tensor("where", 0, condition)
+    raws = tuple(v._a if isinstance(v, TensorBase) else v for v in (input, other))
+    check_same_device("where", (condition._a, *raws))
+    kind = dtypes.result(raws)
+    xp = backend_of(condition._a).xp
+    x, y = (
+        cast(v, kind.np) if isinstance(v, TensorBase) and v._a.dtype != kind.np
+        else v if isinstance(v, TensorBase) else wrap(xp.asarray(v, dtype=kind.np))
+        for v in (input, other)
+    )  # fmt: skip
+    mask = condition if condition._a.dtype.kind == "b" else wrap(condition._a != 0)
+    result = _where(mask, x, y)
+    return result if out is None else put(result, out)
+
+
+@public(only_method=True, names=())
+def _where_method(self: Any, condition: Any, other: Any) -> Any:
+    """``self`` where ``condition`` is true, ``other`` elsewhere."""
+    return where(condition, self, other)
+
+
+METHODS["where"] = METHODS.pop("_where_method")
+
+
+@op(saves=("x",))
+def _clamp(xp: Any, x: Any, *, min: Any, max: Any) -> Any:
+    if min is not None:
+        x = xp.maximum(x, min)
+    return x if max is None else xp.minimum(x, max)
+
+
+@_clamp.vjp
+def _(f: Any, g: Any, node: Any, x: Any) -> tuple[Any, ...]:
+    low, high = node.attrs["min"], node.attrs["max"]
+    if low is not None:
+        g = g * (x >= low)
+    return (g if high is None else g * (x <= high),)
+
+
+@public(names=("clip",))
+def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> Any:
+    """The input limited to [min, max], elementwise; a bound is a number, a tensor, or None.
+
+    Raises:
+        RuntimeError: both bounds are None.
+    """
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if isinstance(min, TensorBase) or isinstance(max, TensorBase):
+        result = input if min is None else e.maximum(input, min)
+        result = result if max is None else e.minimum(result, max)
+    else:
+        bounds = tuple(b for b in (min, max) if b is not None)
+        kind = dtypes.result((input._a, *bounds))
+        result = _clamp(input if input._a.dtype == kind.np else cast(input, kind.np), min=min, max=max)
+    return result if out is None else put(result, out)
+
+
+@public(names=("clip_",))
+def clamp_(input: Any, min: Any = None, max: Any = None) -> Any:
+    """``clamp`` in place."""
+    if isinstance(min, TensorBase) or isinstance(max, TensorBase):
+        return input.copy_(clamp(input, min, max))
+    return in_place(_clamp, input, min=min, max=max)
+
+
+@public
+def masked_fill(input: Any, mask: Any, value: Any) -> Any:
+    """``value`` where ``mask`` is true, the input elsewhere; shapes broadcast."""
+    value = value if isinstance(value, TensorBase) else _like(input, value)
+    return where(mask, value.to(input.dtype), input)
+
+
+@public(only_method=True)
+def masked_fill_(input: Any, mask: Any, value: Any) -> Any:
+    """``masked_fill`` in place."""
+    return input.copy_(masked_fill(input, mask, value))
+
+
+def _like(input: Any, value: Any) -> Any:
+    """A 0-d tensor of a number, of the input's dtype and device."""
+    return wrap(backend_of(input._a).xp.asarray(value, dtype=input._a.dtype))
+
+
+@public
+def lerp(input: Any, end: Any, weight: Any) -> Any:
+    """input + weight (end - input)."""
+    return input + weight * (end - input)
+
+
+@public
+def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """input + value tensor1 tensor2."""
+    return input + _scaled(tensor1 * tensor2, value)
+
+
+@public
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """input + value tensor1 / tensor2."""
+    return input + _scaled(tensor1 / tensor2, value)
+
+
+@public(only_method=True)
+def addcmul_(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """``addcmul`` in place."""
+    return add_(input, _scaled(tensor1 * tensor2, value))
+
+
+@public(only_method=True)
+def addcdiv_(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """``addcdiv`` in place."""
+    return add_(input, _scaled(tensor1 / tensor2, value))
+
+
+@public(only_method=True)
+def lerp_(input: Any, end: Any, weight: Any) -> Any:
+    """``lerp`` in place."""
+    return add_(input, weight * (end - input))
+
+
+@public
+def equal(input: Any, other: Any) -> bool:
+    """Whether two tensors have the same shape and values."""
+    return input.shape == other.shape and bool((input == other).all().item())
+
+
+@public
+def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    """Whether \|x - y\| <= atol + rtol \|y\|, elementwise."""
+    close = (input == other) | ((input - other).abs() <= atol + rtol * other.abs()) & other.isfinite()
+    return close | (input.isnan() & other.isnan()) if equal_nan else close
+
+
+@public
+def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether all elements are close, see :func:`isclose`."""
+    return bool(isclose(input, other, rtol, atol, equal_nan).all().item())

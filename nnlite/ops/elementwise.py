@@ -1,0 +1,200 @@
+"""Elementwise operations: one formula and its derivative each."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .._core.op import binary, op, unary
+from ._public import elementwise, elementwise_pair
+
+
+@op(title="ToCopyBackward0")
+def _cast(xp: Any, x: Any, *, dtype: Any, source: Any) -> Any:
+    """Conversion from dtype ``source`` to ``dtype``; always a copy."""
+    if source.kind == "c" and dtype.kind not in "cb":
+        x = x.real
+    return x.astype(dtype)
+
+
+@_cast.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    return (f.cast(g, dtype=node.attrs["source"], source=node.attrs["dtype"]),)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One operand. The gradient of a formula over float16 or float32 stays in that type: Python numbers are weak.
+
+_TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
+
+neg = unary("neg", "negative", lambda f, g: -g)
+exp = unary("exp", "exp", lambda f, g, out: g * out, to_float=True)
+exp2 = unary("exp2", "exp2", lambda f, g, out: g * out * math.log(2), to_float=True)
+expm1 = unary("expm1", "expm1", lambda f, g, out: g * (out + 1), to_float=True)
+log = unary("log", "log", lambda f, g, x: g / x, to_float=True)
+log2 = unary("log2", "log2", lambda f, g, x: g / (x * math.log(2)), to_float=True)
+log10 = unary("log10", "log10", lambda f, g, x: g / (x * math.log(10)), to_float=True)
+log1p = unary("log1p", "log1p", lambda f, g, x: g / (x + 1), to_float=True)
+sqrt = unary("sqrt", "sqrt", lambda f, g, out: g / (2 * out), to_float=True)
+rsqrt = unary("rsqrt", lambda xp, x: 1 / xp.sqrt(x), lambda f, g, out: -0.5 * g * out**3, to_float=True)
+reciprocal = unary("reciprocal", lambda xp, x: 1 / x, lambda f, g, out: -g * out * out, to_float=True)
+square = unary("square", "square", lambda f, g, x: g * (2 * x), title="PowBackward0")
+sin = unary("sin", "sin", lambda f, g, x: g * f.cos(x), to_float=True)
+cos = unary("cos", "cos", lambda f, g, x: -g * f.sin(x), to_float=True)
+tan = unary("tan", "tan", lambda f, g, out: g * (1 + out * out), to_float=True)
+asin = unary("asin", "arcsin", lambda f, g, x: g * f.rsqrt(1 - x * x), to_float=True)
+acos = unary("acos", "arccos", lambda f, g, x: -g * f.rsqrt(1 - x * x), to_float=True)
+atan = unary("atan", "arctan", lambda f, g, x: g / (1 + x * x), to_float=True)
+sinh = unary("sinh", "sinh", lambda f, g, x: g * f.cosh(x), to_float=True)
+cosh = unary("cosh", "cosh", lambda f, g, x: g * f.sinh(x), to_float=True)
+tanh = unary("tanh", "tanh", lambda f, g, out: g * (1 - out * out), to_float=True)
+erf = unary("erf", "erf", lambda f, g, x: g * (_TWO_OVER_SQRT_PI * f.exp(-(x * x))), to_float=True)
+sigmoid = unary(
+    "sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), lambda f, g, out: g * (out * (1 - out)), to_float=True
+)
+relu = unary("relu", lambda xp, x: xp.maximum(x, 0), lambda f, g, out: g * (out > 0))
+abs = unary("abs", "absolute", lambda f, g, x: g * f.sgn(x))
+sgn = unary("sgn", "sign", lambda f, g: g * 0)
+sign = unary("sign", "sign", lambda f, g: g * 0)
+floor = unary("floor", "floor", lambda f, g: g * 0)
+ceil = unary("ceil", "ceil", lambda f, g: g * 0)
+trunc = unary("trunc", "trunc", lambda f, g: g * 0)
+round_ = unary("round", "rint", lambda f, g: g * 0)
+isnan = unary("isnan", "isnan")
+isinf = unary("isinf", "isinf")
+isfinite = unary("isfinite", "isfinite")
+logical_not = unary("logical_not", "logical_not")
+bitwise_not = unary("bitwise_not", "invert")
+
+_UNARY_DOCS = {
+    neg: ("-x", ("negative",)),
+    exp: ("e^x", ()),
+    exp2: ("2^x", ()),
+    expm1: ("e^x - 1, accurate near 0", ()),
+    log: ("the natural logarithm of x", ()),
+    log2: ("the logarithm of x to base 2", ()),
+    log10: ("the logarithm of x to base 10", ()),
+    log1p: ("log(1 + x), accurate near 0", ()),
+    sqrt: ("the square root of x", ()),
+    rsqrt: ("1 / sqrt(x)", ()),
+    reciprocal: ("1 / x", ()),
+    square: ("x^2", ()),
+    sin: ("sin x, x in radians", ()),
+    cos: ("cos x, x in radians", ()),
+    tan: ("tan x, x in radians", ()),
+    asin: ("the angle in [-pi/2, pi/2] whose sine is x", ("arcsin",)),
+    acos: ("the angle in [0, pi] whose cosine is x", ("arccos",)),
+    atan: ("the angle in [-pi/2, pi/2] whose tangent is x", ("arctan",)),
+    sinh: ("(e^x - e^-x) / 2", ()),
+    cosh: ("(e^x + e^-x) / 2", ()),
+    tanh: ("(e^x - e^-x) / (e^x + e^-x)", ()),
+    erf: ("the error function, 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x", ()),
+    sigmoid: ("1 / (1 + e^-x)", ()),
+    relu: ("max(x, 0)", ()),
+    abs: ("|x|", ("absolute",)),
+    sgn: ("-1, 0 or 1 by the sign of x", ()),
+    sign: ("-1, 0 or 1 by the sign of x", ()),
+    floor: ("the largest integer not above x", ()),
+    ceil: ("the smallest integer not below x", ()),
+    trunc: ("x without its fraction", ("fix",)),
+    round_: ("the nearest integer; halves go to the even one", ()),
+    logical_not: ("whether x is zero", ()),
+    bitwise_not: ("the bits of x inverted", ()),
+}
+for _call, (_formula, _names) in _UNARY_DOCS.items():
+    elementwise(_call, _formula, names=_names)
+for _call, _formula in ((isnan, "whether x is not a number"), (isinf, "whether x is infinite"),
+                        (isfinite, "whether x is neither infinite nor not a number")):  # fmt: skip
+    elementwise(_call, _formula, inplace=False)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Two operands
+
+add = binary("add", "add", lambda f, g: g, lambda f, g: g)
+sub = binary("sub", "subtract", lambda f, g: g, lambda f, g: -g)
+mul = binary("mul", "multiply", lambda f, g, y: g * y, lambda f, g, x: g * x)
+div = binary(
+    "div", "true_divide", lambda f, g, y: g / y, lambda f, g, y, out: -g * out / y, to_float=True
+)
+
+
+def _pow_dx(f: Any, g: Any, x: Any, y: Any) -> Any:
+    """y x^(y-1), and 0 where y is 0, also at x = 0."""
+    if isinstance(y, int | float | complex):
+        return g * (y * x ** (y - 1)) if y else g * 0
+    return g * f.where(y == 0, x * 0, y * f.pow(x, y - 1))
+
+
+# The operator, not ``xp.power``: array libraries give it short cuts for small exponents.
+pow_ = binary("pow", lambda xp, x, y: x**y, _pow_dx, lambda f, g, x, out: g * (out * f.log_or_zero(x)))
+# Where both operands are the extreme one, each gets half.
+maximum = binary(
+    "maximum",
+    "maximum",
+    lambda f, g, x, y: g * (x > y) + g * 0.5 * (x == y),
+    lambda f, g, x, y: g * (x < y) + g * 0.5 * (x == y),
+)
+minimum = binary(
+    "minimum",
+    "minimum",
+    lambda f, g, x, y: g * (x < y) + g * 0.5 * (x == y),
+    lambda f, g, x, y: g * (x > y) + g * 0.5 * (x == y),
+)
+atan2 = binary(
+    "atan2",
+    "arctan2",
+    lambda f, g, x, y: g * y / (x * x + y * y),
+    lambda f, g, x, y: -g * x / (x * x + y * y),
+    to_float=True,
+)
+floor_divide = binary("floor_divide", "floor_divide")
+remainder = binary("remainder", "remainder", lambda f, g: g, lambda f, g, x, y: -g * f.floor(x / y))
+fmod = binary("fmod", "fmod", lambda f, g: g, lambda f, g, x, y: -g * f.trunc(x / y))
+eq = binary("eq", "equal")
+ne = binary("ne", "not_equal")
+lt = binary("lt", "less")
+le = binary("le", "less_equal")
+gt = binary("gt", "greater")
+ge = binary("ge", "greater_equal")
+logical_and = binary("logical_and", "logical_and")
+logical_or = binary("logical_or", "logical_or")
+logical_xor = binary("logical_xor", "logical_xor")
+bitwise_and = binary("bitwise_and", "bitwise_and")
+bitwise_or = binary("bitwise_or", "bitwise_or")
+bitwise_xor = binary("bitwise_xor", "bitwise_xor")
+
+log_or_zero = unary(
+    "log_or_zero",
+    lambda xp, x: xp.log(xp.where(x > 0, x, xp.ones_like(x))),
+    lambda f, g, x: g * f.where(x > 0, 1 / x, x * 0),
+)
+"""log(x), 0 where x <= 0: the derivative of x^y to y, which PyTorch defines as 0 at x = 0."""
+
+
+for _call, _formula, _names, _dunder in (
+    (mul, "x * y", ("multiply",), "mul"),
+    (pow_, "x to the power y", (), "pow"),
+    (maximum, "the larger of x and y", (), ""),
+    (minimum, "the smaller of x and y", (), ""),
+    (atan2, "the angle of the point (y, x), in radians", ("arctan2",), ""),
+    (floor_divide, "x / y rounded towards minus infinity", (), "floordiv"),
+    (remainder, "x - y floor(x / y), which has the sign of y", (), "mod"),
+    (fmod, "x - y trunc(x / y), which has the sign of x", (), ""),
+    (logical_and, "whether both are not zero", (), ""),
+    (logical_or, "whether one is not zero", (), ""),
+    (logical_xor, "whether just one is not zero", (), ""),
+    (bitwise_and, "the bits set in both", (), "and"),
+    (bitwise_or, "the bits set in one or both", (), "or"),
+    (bitwise_xor, "the bits set in just one", (), "xor"),
+):
+    elementwise_pair(_call, _formula, names=_names, dunder=_dunder)
+for _call, _formula, _names in (
+    (eq, "whether x = y", ()),
+    (ne, "whether x and y differ", ("not_equal",)),
+    (lt, "whether x < y", ("less",)),
+    (le, "whether x <= y", ("less_equal",)),
+    (gt, "whether x > y", ("greater",)),
+    (ge, "whether x >= y", ("greater_equal",)),
+):
+    elementwise_pair(_call, _formula, names=_names, comparison=True)

@@ -1,0 +1,452 @@
+"""Indexing: reading and writing parts of a tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..backends import backend_of
+from .._core import dtypes
+from .._core.op import TensorBase, cast, check_same_device, in_place, op
+from .._core.tensor_base import wrap
+from ._public import METHODS, public
+from .elementwise import add
+from ._axes import axis_of
+
+Basic = int | slice | type(None) | type(Ellipsis)
+
+
+@op(view=True, title=lambda node: _slice_title(node.attrs["index"]))
+def _getitem(xp: Any, x: Any, *, index: Any) -> Any:
+    return x[index] if type(index) is tuple else x[(index,)]
+
+
+@_getitem.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    return (f.put_slice(g, index=node.attrs["index"], shape=node.shapes[0]),)
+
+
+def _slice_title(index: Any) -> str:
+    last = index[-1] if type(index) is tuple and index else index
+    if isinstance(last, int):
+        return "SelectBackward0"
+    return "UnsqueezeBackward0" if last is None else "SliceBackward0"
+
+
+@op()
+def _put_slice(xp: Any, g: Any, *, index: Any, shape: tuple[int, ...]) -> Any:
+    """Zeros of ``shape`` with ``g`` at a basic index."""
+    out = xp.zeros(shape, g.dtype)
+    out[index] = g
+    return out
+
+
+@_put_slice.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    return (f.getitem(g, index=node.attrs["index"]),)
+
+
+@op("index", title="IndexBackward0")
+def _take(xp: Any, x: Any, *, index: Any) -> Any:
+    return x[index]
+
+
+@_take.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    return (f.put_index(g, index=node.attrs["index"], shape=node.shapes[0]),)
+
+
+@op()
+def _put_index(xp: Any, g: Any, *, index: Any, shape: tuple[int, ...]) -> Any:
+    """Zeros of ``shape`` with ``g`` added at an index with arrays."""
+    out = xp.zeros(shape, g.dtype)
+    if type(index) is tuple and len(index) == 1 and getattr(index[0], "dtype", None) == np.bool_:
+        out[index] = g  # no position twice
+    else:
+        xp.scatter_add(out, index, g)
+    return out
+
+
+@_put_index.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    return (f.index(g, index=node.attrs["index"]),)
+
+
+@op(saves=("where",), title="GatherBackward0")
+def _take_along_axis(xp: Any, x: Any, where: Any, *, axis: int) -> Any:
+    return x[_along(xp, where, axis)]
+
+
+@_take_along_axis.vjp
+def _(f: Any, g: Any, node: Any, where: Any) -> tuple[Any, ...]:
+    axis = node.attrs["axis"]
+    return f.put_along_axis(g, where, axis=axis, shape=node.shapes[0]), None
+
+
+@op(saves=("where",))
+def _put_along_axis(xp: Any, g: Any, where: Any, *, axis: int, shape: tuple[int, ...]) -> Any:
+    """Zeros of ``shape`` with ``g`` added at the positions ``where`` along an axis."""
+    out = xp.zeros(shape, g.dtype)
+    xp.scatter_add(out, _along(xp, where, axis), g)
+    return out
+
+
+@_put_along_axis.vjp
+def _(f: Any, g: Any, node: Any, where: Any) -> tuple[Any, ...]:
+    return f.take_along_axis(g, where, axis=node.attrs["axis"]), None
+
+
+def _along(xp: Any, where: Any, axis: int) -> tuple[Any, ...]:
+    """The index that picks ``where`` along one axis and runs along the others."""
+    shape = where.shape
+    return tuple(
+        where if i == axis else xp.arange(n).reshape((1,) * i + (n,) + (1,) * (len(shape) - i - 1))
+        for i, n in enumerate(shape)
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What a user writes in brackets
+
+
+def _is_basic(part: Any) -> bool:
+    return part is None or part is Ellipsis or isinstance(part, int | np.integer | slice) and not isinstance(part, bool)
+
+
+def _normalise(x: Any, index: Any) -> tuple[bool, Any]:
+    """Whether an index makes a view, and the index as raw arrays."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if all(_is_basic(part) for part in parts):
+        return True, tuple(_basic(part) for part in parts)
+    a = x._a
+    backend = backend_of(a)
+    out: list[Any] = []
+    for part in parts:
+        if _is_basic(part):
+            out.append(_basic(part))
+            continue
+        raw = part._a if isinstance(part, TensorBase) else backend.from_host(_listed(part), backend.index_of(a))
+        if isinstance(part, TensorBase):
+            if raw.ndim == 0 and raw.dtype.kind in "iu":
+                out.append(int(part))
+                continue
+            if raw.dtype.kind not in "iub":
+                raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+            if type(raw) is not type(a):
+                raw = _follow(raw, a)
+        if raw.dtype == np.uint8:
+            raw = raw.astype("bool")
+        out.append(raw)
+    _check_bounds(backend, a, out)
+    return all(_is_basic(part) for part in out), tuple(out)
+
+
+def _basic(part: Any) -> Any:
+    if isinstance(part, slice):
+        if part.step is not None and int(part.step) <= 0:
+            raise ValueError("step must be greater than zero")
+        if any(isinstance(v, TensorBase) for v in (part.start, part.stop, part.step)):
+            return slice(*(v if v is None else int(v) for v in (part.start, part.stop, part.step)))
+        return part
+    return int(part) if isinstance(part, np.integer) else part
+
+
+def _listed(part: Any) -> np.ndarray:
+    """A list, bool or NumPy array as an index array."""
+    if isinstance(part, list | tuple):
+        part = [int(v) if isinstance(v, TensorBase) else v for v in part]
+    array = np.asarray(part)
+    if array.size == 0 and array.dtype.kind == "f":
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iub":
+        raise IndexError(
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+            f"(got {type(part).__name__})"
+        )
+    return array
+
+
+def _follow(raw: Any, a: Any) -> Any:
+    """Index arrays may lie on the CPU; they go where the tensor is."""
+    source, target = backend_of(raw), backend_of(a)
+    if source.name != "cpu":
+        check_same_device("index", (a, raw))
+    return target.from_host(source.to_host(raw), target.index_of(a))
+
+
+def _check_bounds(backend: Any, a: Any, parts: list[Any]) -> None:
+    """Raise IndexError for what the array library would let pass or report in other words."""
+    used = sum(part.ndim if _mask(part) else 1 for part in parts if part is not None and part is not Ellipsis)
+    if used > a.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {a.ndim}")
+    axis = 0
+    for part in parts:
+        if part is None:
+            continue
+        if part is Ellipsis:
+            axis += a.ndim - used
+            continue
+        if _mask(part):
+            for d in range(part.ndim):
+                if part.shape[d] != a.shape[axis + d]:
+                    raise IndexError(
+                        f"The shape of the mask {list(part.shape)} at index {d} does not match the shape of the indexed "
+                        f"tensor {list(a.shape)} at index {axis + d}"
+                    )
+            axis += part.ndim
+            continue
+        if hasattr(part, "dtype"):
+            backend.check_index(part, a.shape[axis], "index")
+        axis += 1
+
+
+def _mask(part: Any) -> bool:
+    return getattr(part, "dtype", None) == np.bool_
+
+
+def _explain(x: Any, index: Any, error: IndexError) -> IndexError:
+    """PyTorch's text for an index that NumPy refused."""
+    shape = x._a.shape
+    parts = index if isinstance(index, tuple) else (index,)
+    if not shape:
+        return IndexError(
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
+            "0-dim tensor to a number"
+        )
+    axis = 0
+    for part in parts:
+        if part is None or part is Ellipsis:
+            if part is Ellipsis:
+                break
+            continue
+        if axis >= len(shape):
+            return IndexError(f"too many indices for tensor of dimension {len(shape)}")
+        if isinstance(part, int) and not -shape[axis] <= part < shape[axis]:
+            return IndexError(f"index {part} is out of bounds for dimension {axis} with size {shape[axis]}")
+        axis += 1
+    return error
+
+
+@public(only_method=True)
+def __getitem__(input: Any, index: Any) -> Any:
+    """``x[index]``: a view for ints, slices, None and Ellipsis; a copy for masks and index tensors."""
+    kind = type(index)
+    if kind is int or kind is slice and index.step is None and type(index.start) is not TensorBase:
+        basic, raw = True, index
+        if kind is slice and (isinstance(index.start, TensorBase) or isinstance(index.stop, TensorBase)):
+            raw = _basic(index)
+    else:
+        basic, raw = _normalise(input, index)
+    try:
+        return _getitem(input, index=raw) if basic else _take(input, index=raw)
+    except IndexError as error:
+        raise _explain(input, raw, error) from None
+
+
+@op("put_", title="CopySlices")
+def _write_index(xp: Any, x: Any, values: Any, *, index: Any) -> Any:
+    out = x.copy()
+    out[index] = values
+    return out
+
+
+def _write_index_in_place(xp: Any, x: Any, values: Any, *, index: Any) -> None:
+    x[index] = values
+
+
+@_write_index.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    index = node.attrs["index"]
+    gx = f.zero_index(g, index=index) if node.edges[0] is not None else None
+    gv = None
+    if node.edges[1] is not None:
+        from .._core.op import unbroadcast
+
+        gv = unbroadcast(f, f.index(g, index=index), node.shapes[1])
+    return gx, gv
+
+
+_write_index.op.write = _write_index_in_place
+
+
+@op()
+def _zero_index(xp: Any, x: Any, *, index: Any) -> Any:
+    out = x.copy()
+    out[index] = 0
+    return out
+
+
+@_zero_index.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    return (f.zero_index(g, index=node.attrs["index"]),)
+
+
+@op("copy")
+def _copy(xp: Any, x: Any, values: Any) -> Any:
+    return xp.broadcast_to(values, x.shape)
+
+
+def _copy_in_place(xp: Any, x: Any, values: Any) -> None:
+    x[...] = values
+
+
+@_copy.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    from .._core.op import unbroadcast
+
+    gx = g * 0 if node.edges[0] is not None else None
+    return gx, unbroadcast(f, g, node.shapes[1]) if node.edges[1] is not None else None
+
+
+_copy.op.write = _copy_in_place
+_copy.op.title = "CopyBackwards"
+
+
+@public(only_method=True)
+def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
+    """Write the values of ``src`` (any dtype and device; broadcast to the input's shape) into the input."""
+    if not isinstance(src, TensorBase):
+        src = _values(input, src)
+    return in_place(_copy, input, _values(input, src))
+
+
+def _values(input: Any, value: Any) -> Any:
+    """``value`` as a tensor of the input's dtype and device."""
+    a = input._a
+    if not isinstance(value, TensorBase):
+        backend = backend_of(a)
+        if isinstance(value, np.ndarray):
+            return wrap(backend.from_host(value.astype(a.dtype), backend.index_of(a)))
+        return wrap(backend.xp.asarray(value, dtype=a.dtype))
+    if type(value._a) is not type(a) or backend_of(a).index_of(a) != backend_of(a).index_of(value._a):
+        value = value.to(input.device)
+    return value if value._a.dtype == a.dtype else cast(value, a.dtype)
+
+
+@public(only_method=True)
+def __setitem__(input: Any, index: Any, value: Any) -> None:
+    """``x[index] = value``, in place; ``value`` is broadcast and takes the tensor's dtype."""
+    basic, raw = _normalise(input, index)
+    if isinstance(value, list | tuple):
+        value = np.asarray(value)
+    if isinstance(value, TensorBase) and type(value._a) is not type(input._a) and value._a.ndim:
+        check_same_device("__setitem__", (input._a, value._a))
+    values = _values(input, value)
+    if not basic:
+        in_place(_write_index, input, values, index=raw)
+        return
+    try:
+        window = _getitem(input, index=raw)
+    except IndexError as error:
+        raise _explain(input, raw, error) from None
+    shape, given = window._a.shape, values._a.shape
+    if len(given) > len(shape):  # PyTorch drops leading dimensions of size 1
+        values = values.reshape(given[next((i for i, n in enumerate(given) if n != 1), len(given) - 1):] or (1,))
+    in_place(_copy, window, values)
+
+
+@public(only_method=True)
+def index_put_(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
+    """``x[indices] = values``; with ``accumulate`` values at one position add up."""
+    if not accumulate:
+        input[tuple(indices)] = values
+        return input
+    return input.add_(_scattered(input, tuple(indices), values))
+
+
+def _scattered(input: Any, indices: Any, values: Any) -> Any:
+    _, raw = _normalise(input, indices)
+    return _put_index(values, index=raw, shape=input._a.shape)
+
+
+@public
+def index_select(input: Any, dim: int, index: Any) -> Any:
+    """The slices at the positions ``index`` (a vector of integers) along ``dim``. A copy."""
+    if index._a.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
+    return input[(slice(None),) * axis_of(dim, input._a.ndim) + (index.reshape(-1),)]
+
+
+@public
+def gather(input: Any, dim: int, index: Any) -> Any:
+    """out[i][j] = input[index[i][j]][j] for ``dim`` 0, and so on for other dimensions."""
+    axis = axis_of(dim, input._a.ndim)
+    if index._a.ndim != input._a.ndim:
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    check_same_device("gather", (input._a, index._a))
+    backend_of(input._a).check_index(index._a, input._a.shape[axis], "gather", RuntimeError)
+    return _take_along_axis(input, index, axis=axis)
+
+
+@public
+def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
+    """The input with ``src`` added at the positions ``index`` along ``dim``: the reverse of :func:`nnlite.gather`."""
+    axis = axis_of(dim, input._a.ndim)
+    backend_of(input._a).check_index(index._a, input._a.shape[axis], "scatter_add", RuntimeError)
+    part = src if src._a.shape == index._a.shape else src[tuple(slice(n) for n in index._a.shape)]
+    return add(input, _put_along_axis(part, index, axis=axis, shape=input._a.shape))
+
+
+@public(only_method=True)
+def scatter_add_(input: Any, dim: int, index: Any, src: Any) -> Any:
+    """``scatter_add`` in place."""
+    return input.copy_(scatter_add(input, dim, index, src))
+
+
+@public(only_method=True)
+def scatter_(input: Any, dim: int, index: Any, src: Any) -> Any:
+    """Write ``src`` (a tensor or a number) at the positions ``index`` along ``dim``, in place."""
+    axis = axis_of(dim, input._a.ndim)
+    backend = backend_of(input._a)
+    backend.check_index(index._a, input._a.shape[axis], "scatter", RuntimeError)
+    values = _values(input, src)
+    if values._a.ndim and values._a.shape != index._a.shape:
+        values = values[tuple(slice(n) for n in index._a.shape)]
+    return in_place(_write_index, input, values, index=_along(backend.xp, index._a, axis))
+
+
+@public
+def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
+    """The indices of the elements that are not zero: a matrix with a row for each, or one vector for each dimension."""
+    found = backend_of(input._a).xp.nonzero(input._a)
+    if as_tuple:
+        return tuple(wrap(part) for part in found)
+    xp = backend_of(input._a).xp
+    return wrap(xp.stack(found, axis=1) if found else xp.zeros((int(bool(input)), 0), "int64"))
+
+
+@public
+def masked_select(input: Any, mask: Any) -> Any:
+    """The elements where ``mask`` (broadcast with the input) is true, in one dimension."""
+    shape = np.broadcast_shapes(input._a.shape, mask._a.shape)
+    return input.expand(shape)[mask.expand(shape)]
+
+
+@public
+def select(input: Any, dim: int, index: int) -> Any:
+    """The slice at ``index`` along ``dim``, without that dimension. A view."""
+    axis = axis_of(dim, input._a.ndim)
+    size = input._a.shape[axis]
+    if not -size <= index < size:
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input._a.shape)} at dimension {axis}"
+        )
+    return _getitem(input, index=(slice(None),) * axis + (index,))
+
+
+@public
+def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
+    """``length`` elements from ``start`` on along ``dim``. A view."""
+    axis = axis_of(dim, input._a.ndim)
+    size, start = input._a.shape[axis], int(start)
+    begin = start + size if start < 0 else start
+    if length < 0 or not 0 <= begin <= size - length:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
+    return _getitem(input, index=(slice(None),) * axis + (slice(begin, begin + length),))
+
+
+METHODS["fill_"] = lambda input, value: input.copy_(value)
+METHODS["zero_"] = lambda input: input.copy_(0)
+METHODS["fill_"].__name__, METHODS["zero_"].__name__ = "fill_", "zero_"
+METHODS["fill_"].__doc__, METHODS["zero_"].__doc__ = "Write one value to all elements.", "Write 0 to all elements."

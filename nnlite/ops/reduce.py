@@ -1,0 +1,384 @@
+"""Reductions: sums, means, extremes and where they are."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Any
+
+from ..backends import backend_of
+from .._core import dtypes
+from .._core.op import cast, not_a_tensor, op
+from .._core.tensor_base import TensorBase, wrap
+from . import elementwise as e
+from ._axes import axes_of, axis_of, restore
+from ._public import public, put
+
+
+def _wide(x: Any) -> Any:
+    """The dtype in which 16-bit numbers are added up."""
+    return "float32" if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else None
+
+
+def as_numbers(f: Any, mask: Any, like: Any) -> Any:
+    """A mask as 0 and 1 in the dtype of ``like``."""
+    return f.cast(mask, dtype=getattr(like, "_a", like).dtype, source=dtypes.bool_.np)
+
+
+@op(title=lambda node: "SumBackward0" if node.attrs["axis"] is None else "SumBackward1")
+def _sum(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    wide = _wide(x)
+    if wide is None:
+        return xp.add.reduce(x, axis=axis, keepdims=keepdims)
+    return xp.sum(x, axis=axis, keepdims=keepdims, dtype=wide).astype(x.dtype)
+
+
+@_sum.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    shape, attrs = node.shapes[0], node.attrs
+    return (f.broadcast_to(restore(f, g, shape, attrs["axis"], attrs["keepdims"]), shape=shape),)
+
+
+@op(title=lambda node: "MeanBackward0" if node.attrs["axis"] is None else "MeanBackward1")
+def _mean(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    total = xp.sum(x, axis=axis, keepdims=keepdims, dtype=_wide(x))
+    return (total / _count(x.shape, axis)).astype(x.dtype)
+
+
+@_mean.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    shape, attrs = node.shapes[0], node.attrs
+    g = restore(f, g, shape, attrs["axis"], attrs["keepdims"]) / _count(shape, attrs["axis"])
+    return (f.broadcast_to(g, shape=shape),)
+
+
+def _count(shape: tuple[int, ...], axis: Any) -> float:
+    """How many elements go into one result; NaN for none, as 0 / 0 is."""
+    sizes = shape if axis is None else [shape[a] for a in axis]
+    return math.prod(sizes) or math.nan
+
+
+@op(saves=("x", "out"), title="ProdBackward0")
+def _prod(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    return xp.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+@_prod.vjp
+def _(f: Any, g: Any, node: Any, x: Any, out: Any) -> tuple[Any, ...]:
+    shape, axis, keepdims = node.shapes[0], node.attrs["axis"], node.attrs["keepdims"]
+    # The product of the others: divide, except at zeros, where they are multiplied up with the zero replaced by 1.
+    zero = x == 0
+    filled = f.where(zero, x * 0 + 1, x)
+    others = f.prod(filled, axis=axis, keepdims=True)
+    zeros = f.sum(as_numbers(f, zero, x), axis=axis, keepdims=True)
+    g = restore(f, g, shape, axis, keepdims)
+    return (g * (others / filled) * ((zeros == 0) | (zero & (zeros == 1))),)
+
+
+@op(saves=("x", "out"), title=lambda node: "MaxBackward1" if node.attrs["axis"] is None else "AmaxBackward0")
+def _amax(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    return xp.max(x, axis=axis, keepdims=keepdims)
+
+
+@op(saves=("x", "out"), title=lambda node: "MinBackward1" if node.attrs["axis"] is None else "AminBackward0")
+def _amin(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    return xp.min(x, axis=axis, keepdims=keepdims)
+
+
+def _extreme_rule(f: Any, g: Any, node: Any, x: Any, out: Any) -> tuple[Any, ...]:
+    """Elements that share the extreme share the gradient."""
+    shape, axis, keepdims = node.shapes[0], node.attrs["axis"], node.attrs["keepdims"]
+    g, out = (restore(f, v, shape, axis, keepdims) for v in (g, out))
+    mine = as_numbers(f, x == out, x)
+    return (g * (mine / f.sum(mine, axis=axis, keepdims=True)),)
+
+
+_amax.vjp(_extreme_rule)
+_amin.vjp(_extreme_rule)
+
+
+@op(outputs=2, residuals=("where",), saves=("where",), title=lambda node: node.attrs["title"])
+def _extreme_at(xp: Any, x: Any, *, axis: int, keepdims: bool, largest: bool, title: str) -> Any:
+    """The extreme along an axis and its first index; the gradient goes to that one element."""
+    where = xp.expand_dims((xp.argmax if largest else xp.argmin)(x, axis=axis), axis)
+    values = xp.take_along_axis(x, where, axis=axis)
+    if keepdims:
+        return values, where, where
+    return values.squeeze(axis), where.squeeze(axis), where
+
+
+@_extreme_at.vjp
+def _(f: Any, g: Any, node: Any, where: Any) -> tuple[Any, ...]:
+    axis = node.attrs["axis"]
+    values = g[0]
+    if not node.attrs["keepdims"]:
+        shape = node.shapes[0]
+        values = f.reshape(values, shape=tuple(1 if i == axis else n for i, n in enumerate(shape)))
+    return (f.put_along_axis(values, where, axis=axis, shape=node.shapes[0]),)
+
+
+@op()
+def _index_of_extreme(xp: Any, x: Any, *, axis: Any, keepdims: bool, largest: bool) -> Any:
+    where = (xp.argmax if largest else xp.argmin)(x, axis=axis)
+    if keepdims:
+        where = where.reshape((1,) * x.ndim) if axis is None else xp.expand_dims(where, axis)
+    return where
+
+
+@op()
+def _any(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    return xp.any(x, axis=axis, keepdims=keepdims)
+
+
+@op()
+def _all(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    return xp.all(x, axis=axis, keepdims=keepdims)
+
+
+@op(title="CumsumBackward0")
+def _cumsum(xp: Any, x: Any, *, axis: int) -> Any:
+    return xp.cumsum(x, axis=axis, dtype=x.dtype)
+
+
+@_cumsum.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    axis = node.attrs["axis"]
+    return (f.flip(f.cumsum(f.flip(g, axis=(axis,)), axis=axis), axis=(axis,)),)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Public functions
+
+
+def _tensor(name: str, input: Any) -> Any:
+    if not isinstance(input, TensorBase):
+        raise not_a_tensor(name, 0, input)
+    return input
+
+
+def _summable(input: Any, dtype: Any) -> Any:
+    """The input in the dtype that it is added up in: the one asked for; int64 for bool and integers."""
+    if dtype is not None:
+        return input.to(dtype)
+    kind = dtypes.from_numpy[input._a.dtype]
+    return cast(input, dtypes.int64.np) if kind.category < dtypes.FLOAT and kind is not dtypes.int64 else input
+
+
+@public
+def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
+    """The sum over dimension(s) ``dim``, or over all.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.sum(nnlite.ones(2, 3), dim=1)
+        tensor([3., 3.])
+    """
+    x = _summable(_tensor("sum", input), dtype)
+    result = _sum(x, axis=axes_of(dim, x._a.ndim), keepdims=keepdim)
+    return result if out is None else put(result, out)
+
+
+@public
+def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
+    """The mean over dimension(s) ``dim``, or over all.
+
+    Raises:
+        RuntimeError: the input is neither floating point nor complex.
+    """
+    x = _tensor("mean", input) if dtype is None else input.to(dtype)
+    kind = dtypes.from_numpy[x._a.dtype]
+    if kind.category < dtypes.FLOAT:
+        raise RuntimeError(
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+            f"Got: {_TITLES.get(kind.name, kind.name)}"
+        )
+    result = _mean(x, axis=axes_of(dim, x._a.ndim), keepdims=keepdim)
+    return result if out is None else put(result, out)
+
+
+_TITLES = {"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
+
+
+@public
+def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The product over dimension ``dim``, or over all."""
+    x = _summable(_tensor("prod", input), dtype)
+    return _prod(x, axis=None if dim is None else axis_of(dim, x._a.ndim), keepdims=keepdim)
+
+
+@public
+def var(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> Any:
+    """The variance over ``dim``: the sum of squared distances from the mean over (n - correction), correction = 1."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 1 if unbiased is None or unbiased else 0
+    axes = axes_of(dim, input._a.ndim)
+    count = _count(input._a.shape, axes)
+    centred = input - _mean(input, axis=axes, keepdims=True)
+    freedom = builtins.max(count - correction, 0) if count == count else count
+    total = _sum(centred * centred, axis=axes, keepdims=keepdim)
+    return total / freedom if freedom else total * math.nan if not count - correction else total / 0.0
+
+
+@public
+def std(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> Any:
+    """The standard deviation over ``dim``: the square root of :func:`nnlite.var`."""
+    return e.sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+
+
+@public
+def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
+    """The largest element over ``dim``; equal ones share the gradient."""
+    _not_empty("amax", input, dim)
+    return _amax(input, axis=axes_of(dim if dim != () else None, input._a.ndim), keepdims=keepdim)
+
+
+@public
+def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
+    """The smallest element over ``dim``; equal ones share the gradient."""
+    _not_empty("amin", input, dim)
+    return _amin(input, axis=axes_of(dim if dim != () else None, input._a.ndim), keepdims=keepdim)
+
+
+def _not_empty(name: str, input: Any, dim: Any) -> None:
+    a = _tensor(name, input)._a
+    axes = axes_of(dim if dim != () else None, a.ndim)
+    if 0 in (a.shape if axes is None else [a.shape[i] for i in axes]):
+        if axes is None:
+            raise RuntimeError(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+                "Specify the reduction dim with the 'dim' argument."
+            )
+        raise IndexError(f"{name}(): Expected reduction dim {axes[0]} to have non-zero size.")
+
+
+def _extreme(name: str, input: Any, dim: Any, keepdim: bool, largest: bool) -> Any:
+    x = _tensor(name, input)
+    if isinstance(dim, TensorBase):
+        return (e.maximum if largest else e.minimum)(x, dim)
+    _not_empty(name, x, () if dim is None else dim)
+    if dim is None:
+        return (_amax if largest else _amin)(x, axis=None, keepdims=False)
+    axis = axis_of(dim, x._a.ndim)
+    if not x._a.ndim:
+        return (return_max if largest else return_min)((x.clone(), wrap(backend_of(x._a).xp.zeros((), "int64"))))
+    title = f"{name.capitalize()}Backward0"
+    return (return_max if largest else return_min)(
+        _extreme_at(x, axis=axis, keepdims=keepdim, largest=largest, title=title)
+    )
+
+
+class _Pair(tuple[Any, Any]):
+    """``(values, indices)`` with names, printed as PyTorch prints it."""
+
+    __slots__ = ()
+    values = property(lambda self: self[0], doc="The values.")
+    indices = property(lambda self: self[1], doc="Where they are.")
+
+    def __repr__(self) -> str:
+        return f"torch.return_types.{type(self).__name__[7:]}(\nvalues={self[0]!r},\nindices={self[1]!r})"
+
+
+class return_max(_Pair):
+    """The result of :func:`nnlite.max` along a dimension."""
+
+    __slots__ = ()
+
+
+class return_min(_Pair):
+    """The result of :func:`nnlite.min` along a dimension."""
+
+    __slots__ = ()
+
+
+@public
+def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """The largest element; along ``dim`` a pair (values, indices); with a tensor as ``dim``, the elementwise maximum.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.tensor([[1, 5], [7, 2]]).max(dim=1).indices
+        tensor([1, 0])
+    """
+    return _extreme("max", input, dim, keepdim, True)
+
+
+@public
+def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """The smallest element; along ``dim`` a pair (values, indices); with a tensor as ``dim``, the elementwise minimum."""
+    return _extreme("min", input, dim, keepdim, False)
+
+
+@public
+def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The index of the largest element along ``dim``, or in the flattened input."""
+    _not_empty("argmax", input, () if dim is None else dim)
+    axis = None if dim is None else axis_of(dim, input._a.ndim)
+    return _index_of_extreme(input, axis=axis if input._a.ndim else None, keepdims=keepdim, largest=True)
+
+
+@public
+def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The index of the smallest element along ``dim``, or in the flattened input."""
+    _not_empty("argmin", input, () if dim is None else dim)
+    axis = None if dim is None else axis_of(dim, input._a.ndim)
+    return _index_of_extreme(input, axis=axis if input._a.ndim else None, keepdims=keepdim, largest=False)
+
+
+@public
+def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """Whether one element over ``dim`` is not zero."""
+    return _any(input, axis=axes_of(dim, input._a.ndim), keepdims=keepdim)
+
+
+@public
+def all(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """Whether no element over ``dim`` is zero."""
+    return _all(input, axis=axes_of(dim, input._a.ndim), keepdims=keepdim)
+
+
+@public
+def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Any:
+    """The running sum along ``dim``."""
+    x = _summable(_tensor("cumsum", input), dtype)
+    return _cumsum(x, axis=axis_of(dim, x._a.ndim)) if x._a.ndim else x.clone()
+
+
+@public
+def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Any:
+    """The p-norm over ``dim`` of the elements, taken as one vector: (sum \|x\|^p)^(1/p).
+
+    ``p`` is ``"fro"`` (2), a number, or ``inf``/``-inf`` for the largest or smallest magnitude.
+    """
+    if p is None or p == "fro":
+        p = 2
+    if p == "nuc":
+        raise NotImplementedError("norm(): the nuclear norm is not implemented; use the vector norms 'fro' or a number")
+    p = float(p)
+    if math.isinf(p):
+        return (amax if p > 0 else amin)(e.abs(input), () if dim is None else dim, keepdim)
+    if p == 0:
+        return sum((input != 0).to(input.dtype), dim, keepdim)
+    if p == 1:
+        return sum(e.abs(input), dim, keepdim)
+    if p == 2:
+        return _norm2(input, axis=axes_of(dim, input._a.ndim), keepdims=keepdim)
+    return e.pow_(sum(e.pow_(e.abs(input), p), dim, keepdim), 1 / p)
+
+
+@op(saves=("x", "out"), title="LinalgVectorNormBackward0")
+def _norm2(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    return xp.sqrt(xp.sum(xp.square(xp.absolute(x)), axis=axis, keepdims=keepdims, dtype=_wide(x))).astype(x.dtype)
+
+
+@_norm2.vjp
+def _(f: Any, g: Any, node: Any, x: Any, out: Any) -> tuple[Any, ...]:
+    shape, axis, keepdims = node.shapes[0], node.attrs["axis"], node.attrs["keepdims"]
+    g, out = (restore(f, v, shape, axis, keepdims) for v in (g, out))
+    # At 0 the norm has no derivative; PyTorch takes 0.
+    return (x * f.where(out == 0, out * 0, g / out),)

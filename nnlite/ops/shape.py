@@ -1,0 +1,495 @@
+"""Shapes: views of the same storage, and the operations that put arrays together or apart."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .._core.op import OPS, Op, TensorBase, in_place, not_a_tensor, op, unbroadcast
+from .._core.size import Size
+from .._core.views import View
+from ._public import METHODS, public
+from ._axes import axis_of
+
+
+def sizes_of(args: tuple[Any, ...]) -> tuple[int, ...]:
+    """The sizes in ``f(2, 3)``, ``f((2, 3))`` and ``f(Size([2, 3]))``."""
+    if len(args) == 1 and isinstance(args[0], tuple | list):
+        args = tuple(args[0])
+    return tuple(int(n) if isinstance(n, TensorBase) else _index(n) for n in args)
+
+
+def _index(n: Any) -> int:
+    try:
+        return int(n.__index__())
+    except AttributeError:
+        raise TypeError(f"sizes must be integers, got {type(n).__name__}") from None
+
+
+def _view_op(name: str, title: str) -> Any:
+    """A view of the same elements in another shape."""
+
+    @op(name, view=True, title=title)
+    def reshaped(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+        return xp.reshape(x, shape)
+
+    @reshaped.vjp
+    def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+        return (f.reshape(g, shape=node.shapes[0]),)
+
+    return reshaped
+
+
+_view = _view_op("view", "ViewBackward0")
+_unsafe_view = _view_op("unsafe_view", "UnsafeViewBackward0")
+_squeeze = _view_op("squeeze", "SqueezeBackward0")
+_squeeze_one = _view_op("squeeze_dim", "SqueezeBackward1")
+_unsqueeze = _view_op("unsqueeze", "UnsqueezeBackward0")
+_alias = _view_op("alias", "AliasBackward0")
+
+
+@op("reshape")
+def _reshape(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    return xp.reshape(x, shape)
+
+
+def view_strides(a: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The strides with which the elements of ``a`` can be seen in another shape without a copy, None if they cannot.
+
+    Axes of ``a`` that lie one behind the other in memory form a block; each block has to be covered exactly by
+    neighbouring axes of the new shape.
+    """
+    blocks: list[list[int]] = []
+    for size, stride in zip(a.shape, a.strides, strict=True):
+        if size == 1:
+            continue
+        if blocks and blocks[-1][1] == size * stride:
+            blocks[-1][0] *= size
+            blocks[-1][1] = stride
+        else:
+            blocks.append([size, stride])
+    strides: list[int] = []
+    at = 0
+    left, step = (blocks[0][0], blocks[0][0] * blocks[0][1]) if blocks else (1, a.itemsize)
+    for size in shape:
+        if size == 1:
+            strides.append(step)
+            continue
+        if left == 1:
+            at += 1
+            left, step = blocks[at][0], blocks[at][0] * blocks[at][1]
+        if left % size:
+            return None
+        left //= size
+        step //= size
+        strides.append(step)
+    return tuple(strides)
+
+
+def resolve(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
+    """``shape`` with its -1 replaced.
+
+    Raises:
+        RuntimeError: the sizes do not fit ``numel`` elements.
+    """
+    if -1 in shape:
+        known = -math.prod(shape)
+        if shape.count(-1) > 1:
+            raise RuntimeError("only one dimension can be inferred")
+        if known == 0:
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
+                "can be any value and is ambiguous"
+            )
+        if known > 0 and numel % known == 0:
+            return tuple(numel // known if n == -1 else n for n in shape)
+    elif math.prod(shape) == numel and min(shape, default=0) >= 0:
+        return shape
+    negative = next((n for n in shape if n < -1), None)
+    if negative is not None:
+        raise RuntimeError(f"invalid shape dimension {negative}")
+    raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
+
+
+def viewable(a: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a raw array can be seen in another shape without a copy."""
+    return a.flags.c_contiguous or a.size == 0 or view_strides(a, shape) is not None
+
+
+@public
+def reshape(input: Any, *shape: Any) -> Any:
+    """The same elements in another shape: a view where the strides allow it, else a copy. One size may be -1.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.arange(6).reshape(2, -1)
+        tensor([[0, 1, 2],
+                [3, 4, 5]])
+    """
+    a = input._a
+    sizes = resolve(sizes_of(shape), a.size)
+    if viewable(a, sizes):
+        return _view(input, shape=sizes)
+    return _unsafe_view(input.clone(memory_format="contiguous"), shape=sizes)
+
+
+OPS["reshape"].call = lambda x, *, shape: reshape(x, shape)
+
+
+@public(only_method=True)
+def view(input: Any, *shape: Any) -> Any:
+    """The same storage seen in another shape, or as another dtype of the same item size.
+
+    Raises:
+        RuntimeError: the strides do not allow it; ``reshape`` copies then.
+    """
+    if len(shape) == 1 and hasattr(shape[0], "is_floating_point"):
+        return _view_dtype(input, shape[0])
+    a = input._a
+    sizes = resolve(sizes_of(shape), a.size)
+    if not viewable(a, sizes):
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+            "contiguous subspaces). Use .reshape(...) instead."
+        )
+    return _view(input, shape=sizes)
+
+
+def _view_dtype(input: Any, dtype: Any) -> Any:
+    from .._core.tensor_base import wrap
+
+    t = wrap(input._a.view(dtype.np))
+    t._vc = input._vc
+    return t
+
+
+@public(only_method=True)
+def view_as(input: Any, other: Any) -> Any:
+    """``view`` with the shape of ``other``."""
+    return view(input, other.shape)
+
+
+@public(only_method=True)
+def reshape_as(input: Any, other: Any) -> Any:
+    """``reshape`` with the shape of ``other``."""
+    return reshape(input, other.shape)
+
+
+@public
+def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """Dimensions ``start_dim`` to ``end_dim`` as one."""
+    ndim = input._a.ndim
+    start, end = axis_of(start_dim, ndim), axis_of(end_dim, ndim)
+    if start > end:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if not ndim:
+        return reshape(input, 1)
+    shape = input._a.shape
+    if start == end:
+        return input
+    return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+
+
+@public
+def unflatten(input: Any, dim: int, sizes: Any) -> Any:
+    """Dimension ``dim`` as several; one size may be -1."""
+    shape = input._a.shape
+    axis = axis_of(dim, len(shape))
+    inner = sizes_of((sizes,))
+    try:
+        inner = resolve(inner, shape[axis])
+    except RuntimeError:
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(inner)} don't multiply up to the size of dim {axis} ({shape[axis]}) "
+            "in the input tensor"
+        ) from None
+    return reshape(input, (*shape[:axis], *inner, *shape[axis + 1 :]))
+
+
+@public
+def ravel(input: Any) -> Any:
+    """All elements in one dimension."""
+    return reshape(input, -1)
+
+
+@public
+def squeeze(input: Any, dim: Any = None) -> Any:
+    """The input without its dimensions of size 1, or without those of ``dim`` that have size 1."""
+    shape = input._a.shape
+    if dim is None:
+        return _squeeze(input, shape=tuple(n for n in shape if n != 1))
+    axes = {axis_of(d, len(shape)) for d in ((dim,) if isinstance(dim, int) else dim)}
+    return _squeeze_one(input, shape=tuple(n for i, n in enumerate(shape) if n != 1 or i not in axes))
+
+
+@public
+def unsqueeze(input: Any, dim: int) -> Any:
+    """The input with a dimension of size 1 put in at ``dim``."""
+    shape = input._a.shape
+    axis = axis_of(dim, len(shape) + 1)
+    return _unsqueeze(input, shape=(*shape[:axis], 1, *shape[axis:]))
+
+
+@op(view=True, title=lambda node: node.attrs["title"])
+def _transpose(xp: Any, x: Any, *, axes: tuple[int, ...], title: str = "PermuteBackward0") -> Any:
+    return x.transpose(axes)
+
+
+@_transpose.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    axes = node.attrs["axes"]
+    return (f.transpose(g, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__)), title="PermuteBackward0"),)
+
+
+@public
+def permute(input: Any, *dims: Any) -> Any:
+    """The dimensions in another order. A view."""
+    axes = sizes_of(dims)
+    ndim = input._a.ndim
+    if len(axes) != ndim:
+        raise RuntimeError(
+            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(axes)}"
+        )
+    axes = tuple(axis_of(d, ndim) for d in axes)
+    if len(set(axes)) != ndim:
+        raise RuntimeError("permute(dims): duplicate dims are not allowed.")
+    return _transpose(input, axes=axes, title="PermuteBackward0")
+
+
+@public(names=("swapaxes", "swapdims"))
+def transpose(input: Any, dim0: int, dim1: int) -> Any:
+    """Two dimensions exchanged. A view."""
+    ndim = input._a.ndim
+    axes = list(range(ndim))
+    a, b = axis_of(dim0, ndim), axis_of(dim1, ndim)
+    if not ndim:
+        return _alias(input, shape=())
+    axes[a], axes[b] = b, a
+    return _transpose(input, axes=tuple(axes), title="TransposeBackward0")
+
+
+@public
+def t(input: Any) -> Any:
+    """The transpose of a matrix; a vector is returned as it is."""
+    if input._a.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input._a.ndim}D")
+    if input._a.ndim < 2:
+        return _alias(input, shape=input._a.shape)
+    return _transpose(input, axes=(1, 0), title="TBackward0")
+
+
+@public(names=("moveaxis",))
+def movedim(input: Any, source: Any, destination: Any) -> Any:
+    """Dimensions ``source`` at the places ``destination``. A view."""
+    ndim = input._a.ndim
+    pairs = [((s,) if isinstance(s, int) else tuple(s)) for s in (source, destination)]
+    if len(pairs[0]) != len(pairs[1]):
+        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({pairs[0]}) should contain the same "
+                           f"number of dims as destination ({pairs[1]})")  # fmt: skip
+    moved = {axis_of(d, ndim): axis_of(s, ndim) for s, d in zip(*pairs, strict=True)}
+    rest = iter(axis for axis in range(ndim) if axis not in moved.values())
+    axes = tuple(moved[i] if i in moved else next(rest) for i in range(ndim))
+    return _transpose(input, axes=axes, title="PermuteBackward0")
+
+
+@op(view=True, title="ExpandBackward0")
+def _broadcast_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    return xp.broadcast_to(x, shape)
+
+
+@_broadcast_to.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    return (unbroadcast(f, g, node.shapes[0]),)
+
+
+@public(only_method=True)
+def expand(input: Any, *sizes: Any) -> Any:
+    """Dimensions of size 1 repeated without a copy; -1 keeps a size."""
+    shape = input._a.shape
+    wanted = sizes_of(sizes)
+    lead = len(wanted) - len(shape)
+    if lead < 0:
+        raise RuntimeError(
+            f"expand({list(wanted)}, size={list(shape)}): the number of sizes provided ({len(wanted)}) must be greater or "
+            f"equal to the number of dimensions in the tensor ({len(shape)})"
+        )
+    target = tuple(
+        shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(wanted)
+    )
+    for i, n in enumerate(target):
+        if n < 0:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
+            )
+        if i >= lead and shape[i - lead] not in (1, n):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) must match the existing size ({shape[i - lead]}) at "
+                f"non-singleton dimension {i}.  Target sizes: {list(target)}.  Tensor sizes: {list(shape)}"
+            )
+    return _broadcast_to(input, shape=target)
+
+
+@public
+def broadcast_to(input: Any, size: Any) -> Any:
+    """``expand`` as a function."""
+    return expand(input, size)
+
+
+@public(only_method=True)
+def expand_as(input: Any, other: Any) -> Any:
+    """``expand`` to the shape of ``other``."""
+    return expand(input, other.shape)
+
+
+@op("concatenate", title=lambda node: node.attrs["title"])
+def _concatenate(xp: Any, *arrays: Any, axis: int, title: str = "CatBackward0") -> Any:
+    return xp.concatenate(arrays, axis=axis)
+
+
+@_concatenate.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    axis, at, grads = node.attrs["axis"], 0, []
+    for shape in node.shapes:
+        end = at + shape[axis]
+        grads.append(g[(slice(None),) * axis + (slice(at, end),)])
+        at = end
+    return tuple(grads)
+
+
+def _common(name: str, tensors: Any) -> list[Any]:
+    from .._core import dtypes
+    from .._core.op import cast
+
+    if isinstance(tensors, TensorBase) or not isinstance(tensors, tuple | list):
+        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+    if not tensors:
+        raise ValueError(f"{name}(): expected a non-empty list of Tensors")
+    for i, x in enumerate(tensors):
+        if not isinstance(x, TensorBase):
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}"
+            )
+    if len({x._a.dtype for x in tensors}) > 1:
+        kind = dtypes.from_numpy[tensors[0]._a.dtype]
+        for x in tensors[1:]:
+            kind = dtypes.promote_types(kind, dtypes.from_numpy[x._a.dtype])
+        tensors = [x if x._a.dtype == kind.np else cast(x, kind.np) for x in tensors]
+    return list(tensors)
+
+
+@public(method=False, names=("concat", "concatenate"))
+def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
+    """The tensors one behind the other along ``dim``.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cat([nnlite.zeros(1, 2), nnlite.ones(1, 2)], 0)
+        tensor([[0., 0.],
+                [1., 1.]])
+    """
+    from ._public import put
+
+    parts = _common("cat", tensors)
+    if any(x._a.ndim == 0 for x in parts):
+        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
+    # PyTorch lets an empty vector stand beside tensors of any shape.
+    full = [x for x in parts if x._a.shape != (0,)] or parts[:1]
+    axis = axis_of(dim, full[0]._a.ndim)
+    for i, x in enumerate(full):
+        a, b = full[0]._a.shape, x._a.shape
+        if len(a) != len(b):
+            raise RuntimeError(f"Tensors must have same number of dimensions: got {len(a)} and {len(b)}")
+        for d in range(len(a)):
+            if d != axis and a[d] != b[d]:
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension {axis}. Expected size {a[d]} but got size {b[d]} "
+                    f"for tensor number {i} in the list."
+                )
+    result = _concatenate(*full, axis=axis, title="CatBackward0")
+    return result if out is None else put(result, out)
+
+
+@public(method=False)
+def stack(tensors: Any, dim: int = 0) -> Any:
+    """Tensors of one shape along a new dimension ``dim``."""
+    parts = _common("stack", tensors)
+    shape = parts[0]._a.shape
+    axis = axis_of(dim, len(shape) + 1)
+    for i, x in enumerate(parts):
+        if x._a.shape != shape:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and "
+                f"{list(x._a.shape)} at entry {i}"
+            )
+    return _concatenate(*[unsqueeze(x, axis) for x in parts], axis=axis, title="StackBackward0")
+
+
+@public
+def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
+    """Parts of a size (the last may be smaller), or of the sizes given, along ``dim``. Views."""
+    axis = axis_of(dim, input._a.ndim)
+    size = input._a.shape[axis]
+    if isinstance(split_size_or_sections, int):
+        step = split_size_or_sections
+        if step < 0 or (step == 0 and size):
+            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={step}")
+        sections = [min(step, size - at) for at in range(0, size, step)] if step else [0]
+        sections = sections or [0]
+    else:
+        sections = [int(n) for n in split_size_or_sections]
+        if sum(sections) != size or min(sections, default=0) < 0:
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size at dimension {axis}), "
+                f"but got split_sizes={sections}"
+            )
+    parts, at = [], 0
+    for n in sections:
+        parts.append(input[(slice(None),) * axis + (slice(at, at + n),)])
+        at += n
+    return tuple(parts)
+
+
+@public
+def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
+    """At most ``chunks`` parts of equal size (the last may be smaller) along ``dim``. Views."""
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    size = input._a.shape[axis_of(dim, input._a.ndim)]
+    return split(input, max(-(-size // chunks), 1), dim)
+
+
+@public
+def unbind(input: Any, dim: int = 0) -> Any:
+    """The slices along ``dim``, without it. Views."""
+    axis = axis_of(dim, input._a.ndim)
+    return tuple(input[(slice(None),) * axis + (i,)] for i in range(input._a.shape[axis]))
+
+
+@op()
+def _flip(xp: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
+    return xp.flip(x, axis=axis).copy()
+
+
+@_flip.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    return (f.flip(g, axis=node.attrs["axis"]),)
+
+
+@public
+def flip(input: Any, *dims: Any) -> Any:
+    """The order of the elements reversed along ``dims``. A copy."""
+    return _flip(input, axis=tuple(axis_of(d, input._a.ndim) for d in sizes_of(dims)))
+
+
+@public(only_method=True)
+def repeat(input: Any, *sizes: Any) -> Any:
+    """The input repeated ``sizes`` times along its dimensions; more sizes than dimensions add leading ones."""
+    times = sizes_of(sizes)
+    lead = len(times) - input._a.ndim
+    if lead < 0:
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    shape = (1,) * lead + tuple(input._a.shape)
+    inner = [n for size in shape for n in (1, size)]
+    outer = [n for count, size in zip(times, shape, strict=True) for n in (count, size)]
+    return reshape(expand(reshape(input, inner), outer), [c * n for c, n in zip(times, shape, strict=True)])

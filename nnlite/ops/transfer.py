@@ -1,0 +1,171 @@
+"""Moving tensors between devices and dtypes, and copying them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backends import backend_of
+from .._core import dtypes
+from .._core.device import as_device, available, device, device_of
+from .._core.grad_mode import mode
+from .._core.node import Node, caller, next_seq
+from .._core.op import TensorBase, cast, op
+from .._core.tensor_base import wrap
+from .._core.views import node_of
+from ._public import public
+
+
+@op(title="CloneBackward0")
+def _clone(xp: Any, x: Any, *, order: str = "K") -> Any:
+    return xp.array(x, order=order)
+
+
+@_clone.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    return (g,)
+
+
+@public
+def clone(input: Any, *, memory_format: Any = None) -> Any:
+    """A copy that gradients flow through."""
+    return _clone(input, order="K" if memory_format is None or str(memory_format).endswith("preserve_format") else "C")
+
+
+@public(only_method=True)
+def contiguous(input: Any, memory_format: Any = None) -> Any:
+    """The tensor itself if its elements lie in order in memory, else a copy in which they do."""
+    return input if input._a.flags.c_contiguous else _clone(input, order="C")
+
+
+def move(array: Any, where: device) -> Any:
+    """A raw array on another device; the array itself if it is there already."""
+    here = backend_of(array)
+    backend, index = available(where)
+    if backend is here:
+        return array if here.index_of(array) == index else here.to_index(array, index)
+    host = here.to_host(array)
+    return host.copy() if backend.name == "cpu" and here.name == "cpu" else backend.from_host(host, index)
+
+
+class _ToDevice:
+    """The operation that moves a tensor; its gradient moves back."""
+
+    def display(self, node: Node) -> str:
+        return "ToCopyBackward0"
+
+    def backward(self, f: Any, g: Any, node: Node, saved: Any) -> tuple[Any, ...]:
+        source = node.attrs["source"]
+        return (to_device(g, source) if isinstance(g, TensorBase) else move(g, source),)
+
+
+_TO_DEVICE = _ToDevice()
+
+
+def to_device(x: Any, where: device) -> Any:
+    """The tensor on another device, recorded."""
+    array = move(x._a, where)
+    out = wrap(array)
+    edge = node_of(x)
+    if edge is not None and mode.grad:
+        n = Node()
+        n.op = _TO_DEVICE
+        n.edges = (edge,)
+        n.saved, n.versions, n.hooks, n.shapes = (), None, None, None
+        n.attrs = {"source": device_of(x._a)}
+        n.outputs, n.where, n.seq = 1, caller(), next_seq()
+        out._node = n
+    return out
+
+
+def _same_place(array: Any, where: device) -> bool:
+    here = backend_of(array)
+    return here.name == where.type and (where.index is None or here.index_of(array) == where.index)
+
+
+def _parse(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool]:
+    """Device, dtype and ``copy`` of a call of ``to``."""
+    where, kind = kwargs.pop("device", None), kwargs.pop("dtype", None)
+    copy = kwargs.pop("copy", False)
+    kwargs.pop("non_blocking", None)
+    kwargs.pop("memory_format", None)
+    if kwargs:
+        raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
+    flags = []
+    for value in args:
+        if isinstance(value, TensorBase):
+            where, kind = device_of(value._a), dtypes.from_numpy[value._a.dtype]
+        elif isinstance(value, dtypes.dtype):
+            kind = value
+        elif isinstance(value, bool):
+            flags.append(value)
+        elif isinstance(value, str | device | int):
+            where = value
+        elif isinstance(value, type):
+            kind = dtypes.as_dtype(value, "to")
+        elif value is not None:
+            raise TypeError(
+                f"to() received an invalid combination of arguments - got ({type(value).__name__}), but expected a "
+                "device, a dtype, or a Tensor"
+            )
+    if len(flags) > 1:
+        copy = flags[1]
+    return where, None if kind is None else dtypes.as_dtype(kind, "to"), copy
+
+
+@public(only_method=True)
+def to(input: Any, *args: Any, **kwargs: Any) -> Any:
+    """The tensor on another device or in another dtype: ``to(dtype)``, ``to(device, dtype)``, ``to(other_tensor)``.
+
+    The tensor itself if it is so already, unless ``copy=True``.
+
+    Raises:
+        DeviceUnavailableError: the machine has no such device.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.ones(2).to(nnlite.int64)
+        tensor([1, 1])
+    """
+    where, kind, copy = _parse(args, kwargs)
+    out = input
+    if kind is not None and kind.np != out._a.dtype:
+        out = cast(out, kind.np)
+    if where is not None:
+        where = as_device(where)
+        if not _same_place(out._a, where):
+            out = to_device(out, where)
+    return clone(out) if copy and out is input else out
+
+
+@public(only_method=True)
+def cpu(input: Any, memory_format: Any = None) -> Any:
+    """The tensor on the CPU."""
+    return to(input, "cpu")
+
+
+@public(only_method=True)
+def cuda(input: Any, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Any:
+    """The tensor on a CUDA device."""
+    return to(input, "cuda" if device is None else as_device(device))
+
+
+def _converter(name: str, kind: dtypes.dtype) -> None:
+    def convert(input: Any, memory_format: Any = None) -> Any:
+        return input if input._a.dtype == kind.np else cast(input, kind.np)
+
+    convert.__name__ = convert.__qualname__ = name
+    convert.__doc__ = f"The tensor as {kind}."
+    public(convert, only_method=True)
+
+
+for _name, _kind in (("float", dtypes.float32), ("double", dtypes.float64), ("half", dtypes.float16),
+                     ("bfloat16", dtypes.bfloat16), ("int", dtypes.int32), ("long", dtypes.int64),
+                     ("short", dtypes.int16), ("char", dtypes.int8), ("byte", dtypes.uint8), ("bool", dtypes.bool_),
+                     ("cfloat", dtypes.complex64), ("cdouble", dtypes.complex128)):  # fmt: skip
+    _converter(_name, _kind)
+
+
+@public(only_method=True)
+def type_as(input: Any, other: Any) -> Any:
+    """The tensor in the dtype and on the device of another."""
+    return to(input, other)
