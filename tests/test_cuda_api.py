@@ -56,8 +56,10 @@ class FakeCuda(Backend):
     @contextmanager
     def use(self, index):
         outer, self.current = self.current, index
-        yield
-        self.current = outer
+        try:
+            yield
+        finally:
+            self.current = outer
 
     def synchronize(self, index=None):
         self.log.append(("wait", index))

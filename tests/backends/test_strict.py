@@ -76,7 +76,7 @@ def test_message_of_implicit_conversion(x):
 def test_scalars_mix_and_do_not_widen(x):
     assert (x + 1).dtype == (2.5 * x).dtype == (x * np.float32(2)).dtype == np.float32
     assert (x * np.float64(2)).dtype == np.float64
-    assert (np.float32(2) / x).dtype == np.float32
+    assert (np.float32(2) / (x + 1)).dtype == np.float32
     assert (1 - device([True, False])).dtype == np.int64
 
 
