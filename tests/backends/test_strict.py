@@ -510,3 +510,21 @@ def test_basic_and_array_indices_agree_with_numpy(data):
     written[there] = -1
     host_written[tuple(key)] = -1
     np.testing.assert_array_equal(written.get(), host_written)
+
+
+def test_a_training_step_does_not_synchronise():
+    import nnlite
+
+    w = nnlite.randn(4, 3, device="strict", requires_grad=True)
+    b = nnlite.zeros(3, device="strict", requires_grad=True)
+    x = nnlite.randn(8, 4, device="strict")
+    optimizers = [nnlite.optim.SGD([w, b], lr=0.1, momentum=0.9), nnlite.optim.AdamW([w, b], lr=0.1)]
+    for optimizer in optimizers:
+        with forbid_synchronize():
+            for _ in range(2):
+                optimizer.zero_grad()
+                y = (x @ w + b).tanh()
+                loss = (y * y).mean() + y.max(dim=1).values.sum() + y[:, 1:].exp().sum()
+                loss.backward()
+                optimizer.step()
+        assert loss.item() < 100
