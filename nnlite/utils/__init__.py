@@ -1,0 +1,22 @@
+"""Data loading, and handles of hooks.
+
+The submodules are imported at first use: the lowest layers of the package need ``nnlite.utils.hooks``, which itself
+needs nothing, and must not bring in the data loader, which stands above them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__all__ = ["data", "hooks"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
