@@ -1,0 +1,9 @@
+"""Neural networks: modules, parameters, functions and initialisers."""
+
+from __future__ import annotations
+
+from . import functional as functional
+from . import init as init
+from .modules import *  # noqa: F403
+from .parameter import Buffer as Buffer
+from .parameter import Parameter as Parameter
