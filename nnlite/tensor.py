@@ -14,7 +14,7 @@ from ._core.device import device, device_of
 from ._core.grad_mode import mode
 from ._core.node import AccumulateGrad
 from ._core.size import Size
-from ._core.tensor_base import TensorBase, make_leaf, registry, wrap
+from ._core.tensor_base import TensorBase, make_leaf, use_tensor_class, wrap
 from ._core.views import check_in_place, detached, node_of
 from ._methods import TensorMethods
 from .autograd import run
@@ -554,4 +554,4 @@ def _rebuild(cls: type[Any], array: np.ndarray, where: str, requires_grad: bool)
     return cls._make_subclass(cls, made, requires_grad) if cls is not Tensor else made.requires_grad_(requires_grad)
 
 
-registry.tensor = Tensor
+use_tensor_class(Tensor)

@@ -7,6 +7,7 @@ Source: https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promoti
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -217,11 +218,57 @@ def result(operands: tuple[Any, ...]) -> dtype:
     return kind_
 
 
+TITLES = {
+    "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long",
+    "float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double",
+    "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+}  # fmt: skip
+"""The names that PyTorch's messages give to types."""
+
+_LARGEST = {
+    "float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38,
+    "complex64": 3.4028234663852886e38,
+}  # fmt: skip
+
+
+def number(value: Any, kind: dtype) -> Any:
+    """A Python or NumPy number as one that ``kind`` holds, converted as PyTorch does where it fills a tensor.
+
+    Raises:
+        RuntimeError: it is out of range, or has an imaginary part that ``kind`` cannot hold.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if kind is bool_:
+        return bool(value)
+    if isinstance(value, complex) and not kind.is_complex and not value.imag:
+        value = value.real
+    if isinstance(value, complex):
+        fits = kind.is_complex and all(_in_range(part, kind) for part in (value.real, value.imag))
+    else:
+        fits = _in_range(value, kind)
+    if not fits:
+        raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow (got {value})")
+    if kind.category == INTEGER:
+        value = int(value)
+        return value % (1 << 8 * kind.itemsize) if not kind.is_signed else value
+    return value
+
+
+def _in_range(value: float, kind: dtype) -> bool:
+    if kind.category == INTEGER:
+        high = (1 << 8 * kind.itemsize - kind.is_signed) - 1
+        # PyTorch lets negative integers wrap into uint8.
+        low = -high - 1 if kind.is_signed else -high if isinstance(value, int) else 0
+        return low <= value <= high
+    return not _LARGEST.get(kind.name, math.inf) < abs(value) < math.inf
+
+
 def as_dtype(value: Any, function: str) -> dtype:
     """``value`` as an nnlite dtype; Python's ``float``, ``int``, ``bool``, ``complex`` are understood as in PyTorch."""
     if isinstance(value, dtype):
         return value
-    python_types = {float: default.float, int: int64, bool: bool_, complex: default.complex}
+    python_types = {float: float64, int: int64, bool: bool_, complex: complex128}
     if isinstance(value, type) and value in python_types:
         return python_types[value]
     raise TypeError(f"{function}(): argument 'dtype' must be torch.dtype, not {type(value).__name__}")

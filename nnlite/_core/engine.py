@@ -115,9 +115,10 @@ class _Walk:
                 raise RuntimeError(_TWICE + f" ({node.name()}, recorded at {node.location})")
             versions = node.versions
             if versions is not None:
-                for pair in versions:
-                    if pair is not None and pair[0][0] != pair[1]:
-                        raise _changed(node, pair)
+                if versions[0][0] != versions[1] or (len(versions) > 2 and versions[2][0] != versions[3]):
+                    raise _changed(node)
+                if len(versions) > 4 and _moved(versions):
+                    raise _changed(node)
             if create:
                 f: Any = recorded
                 saved = _as_tensors(node, saved)
@@ -213,16 +214,22 @@ _TWICE = (
 )
 
 
-def _changed(node: Node, pair: tuple[list[int], int]) -> RuntimeError:
-    position = next(i for i, p in enumerate(node.versions) if p is pair)
-    array = node.saved[position]
+def _moved(versions: tuple[Any, ...]) -> list[int]:
+    """The pairs (cell, version) whose cell has moved on."""
+    return [i for i in range(0, len(versions), 2) if versions[i][0] != versions[i + 1]]
+
+
+def _changed(node: Node) -> RuntimeError:
+    i = _moved(node.versions)[0]
+    arrays = [a for a in node.saved if type(a) in tables]
+    array = arrays[min(i // 2, len(arrays) - 1)]
     kind = dtypes.from_numpy[array.dtype].name
     name = {"float32": "Float", "float64": "Double", "float16": "Half"}.get(kind, kind)
     return RuntimeError(
         f"one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[torch.{name}Tensor {list(array.shape)}], which {node.name()} at {node.location} saved, is at version "
-        f"{pair[0][0]}; expected version {pair[1]} instead. Hint: write to a clone(), or use the operation that makes a "
-        f"new tensor."
+        f"{node.versions[i][0]}; expected version {node.versions[i + 1]} instead. Hint: write to a clone(), or use the "
+        f"operation that makes a new tensor."
     )
 
 
@@ -234,9 +241,6 @@ def _as_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
             t = wrap(value)
             origin = node.op.origin(node, position)
             t._node = origin
-            pair = node.versions[position] if node.versions is not None else None
-            if pair is not None:
-                t._vc = pair[0]
             value = t
         out.append(value)
     return tuple(out)

@@ -93,9 +93,9 @@ class Node(GraphNode):
         op: the operation; ``op.backward(f, g, node, saved)`` is its vector-Jacobian product.
         edges: for each array input the node that made it, None where no gradient is wanted.
         saved: arrays kept for the rule, None once they were freed.
-        versions: for each saved array (version cell, version when saved), or None.
+        versions: version cell and version when saved, for each saved array that has one, in one tuple; or None.
         attrs: keyword attributes of the call.
-        shapes: shapes of the array inputs.
+        shapes: shapes of the array inputs; None where the rule can do without.
         where: the user's line, see ``caller``.
         outputs: 1, or the number of outputs; then the gradient is a list.
     """

@@ -28,19 +28,19 @@ class TensorBase:
     _grad: Any = None
 
 
-class _Registry:
-    tensor: type[TensorBase] = TensorBase
-
-
-registry = _Registry()
-"""``registry.tensor`` is the class of new tensors; ``nnlite/tensor.py`` puts its class there."""
-
+_class: type[TensorBase] = TensorBase
 _new = object.__new__
+
+
+def use_tensor_class(tensor_class: type[TensorBase]) -> None:
+    """Make new tensors of this class. ``nnlite/tensor.py`` calls it: the class with methods stands above this layer."""
+    global _class
+    _class = tensor_class
 
 
 def wrap(array: Any) -> Any:
     """A tensor of a raw array, without a graph. The array is not copied."""
-    t = _new(registry.tensor)
+    t = _new(_class)
     t._a = array
     t._node = None
     t._vc = [0]

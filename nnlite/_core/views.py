@@ -29,22 +29,10 @@ class View:
 
     __slots__ = ("base", "base_node", "chain", "recorded")
 
-    def __init__(self, base: Any, chain: tuple[Any, ...], recorded: bool) -> None:
-        self.base = base
-        self.chain = chain
-        self.base_node = base._node
-        self.recorded = recorded
-
-
-def mark_view(t: TensorBase, source: TensorBase, op: Any, attrs: dict[str, Any]) -> None:
-    """Note that ``t`` is what ``op`` sees of ``source``'s storage."""
-    t._vc = source._vc
-    outer = source._view
-    step = (op, attrs)
-    if outer is None:
-        t._view = View(source, (step,), mode.grad)
-    else:
-        t._view = View(outer.base, (*outer.chain, step), mode.grad)
+    base: Any
+    base_node: Any
+    chain: tuple[Any, ...]
+    recorded: bool
 
 
 def live_node(t: TensorBase) -> Any:

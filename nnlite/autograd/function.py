@@ -210,10 +210,11 @@ def _save(
     op: _FunctionOp, node: Node, ctx: FunctionCtx, args: Any, edges: Any, outs: Any, made: list[Any]
 ) -> None:
     """Keep the raw arrays, and where each came from; a kept output must not keep its own node alive."""
-    saved, versions = [], []
+    saved: list[Any] = []
+    versions: list[Any] = []
     for t in ctx._to_save:
         saved.append(None if t is None else t._a)
-        versions.append(None if t is None else (t._vc, t._vc[0]))
+        versions += () if t is None else (t._vc, t._vc[0])
         position = next((i for i, a in enumerate(args) if a is t), None)
         output = next((i for i, o in enumerate(outs) if o is t), None)
         if t is None:
@@ -225,7 +226,7 @@ def _save(
         else:
             op.origins.append(lambda: None)
     node.saved = tuple(saved)
-    node.versions = tuple(versions) if versions else None
+    node.versions = tuple(versions) or None
 
 
 def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,245 @@
+"""Elementwise operations: a formula and its derivatives.
+
+The calls are unrolled: their overhead is what a user of small tensors feels (``benchmarks/overhead.py`` measures it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..backends.registry import tables
+from . import dtypes
+from .grad_mode import mode
+from .node import Node, caller, next_seq
+from .operands import as_array, explain, not_a_tensor, promote, raw
+from .operation import OUT, RECORDABLE, Op, Rule, cast, publish
+from .tensor_base import TensorBase, wrap
+from .views import live_node
+
+_new = object.__new__
+
+
+def _parameters(function: Callable[..., Any] | None) -> tuple[str, ...]:
+    """The names of a derivative's parameters after ``f`` and ``g``."""
+    return () if function is None else function.__code__.co_varnames[2 : function.__code__.co_argcount]
+
+
+def unary(
+    name: str,
+    body: Any,
+    d: Callable[..., Any] | None = None,
+    *,
+    to_float: bool = False,
+    title: str | Callable[[Node], str] | None = None,
+) -> Callable[[Any], Any]:
+    """An elementwise operation of one array.
+
+    Args:
+        body: a name in ``xp``, or ``body(xp, x)``.
+        d: ``d(f, g, x)``, ``d(f, g, out)`` or ``d(f, g)``: the gradient; the parameter's name says what is saved.
+        to_float: integers become the default float type first.
+    """
+    want = _parameters(d)
+    self = Op(name, body, saves=tuple({"x": 0, "out": OUT}[w] for w in want), title=title)
+    if d is not None:
+        self.rule = lambda f, g, node, *saved: (d(f, g, *saved),)
+    impl = self.impl
+    keep_x, keep_out = "x" in want, "out" in want
+
+    def call(x: Any) -> Any:
+        try:
+            xa = x._a
+        except AttributeError:
+            raise not_a_tensor(name, 0, x) from None
+        if to_float and xa.dtype.kind not in RECORDABLE:
+            x = cast(x, dtypes.default.numpy_float)
+            xa = x._a
+        r = impl[type(xa)](xa)
+        if type(r) is not type(xa):
+            r = as_array(r, xa)
+        t = wrap(r)
+        edge = x._node if x._view is None else live_node(x)
+        if edge is not None and mode.grad and r.dtype.kind in RECORDABLE:
+            n = _new(Node)
+            n.op = self
+            n.edges = (edge,)
+            if keep_x:
+                n.saved = (xa,)
+                n.versions = (x._vc, x._vc[0])
+            elif keep_out:
+                n.saved = (r,)
+                n.versions = (t._vc, 0)
+            else:
+                n.saved = ()
+                n.versions = None
+            n.attrs = n.hooks = n.shapes = None
+            n.outputs = 1
+            n.where = caller()
+            n.seq = next_seq()
+            t._node = n
+        return t
+
+    return publish(self, call)
+
+
+def binary(
+    name: str,
+    body: Any,
+    dx: Callable[..., Any] | None = None,
+    dy: Callable[..., Any] | None = None,
+    *,
+    to_float: bool = False,
+    title: str | Callable[[Node], str] | None = None,
+) -> Callable[[Any, Any], Any]:
+    """An elementwise operation of two operands, tensors or numbers, with broadcasting and type promotion.
+
+    Args:
+        body: a name in ``xp``, or ``body(xp, x, y)``.
+        dx, dy: the gradients ``d(f, g, ...)`` for each operand; further parameters are called ``x``, ``y``, ``out``
+            and say what is saved. Both None: the result has no gradient (comparisons).
+        to_float: integers become the default float type first.
+    """
+    self = Op(name, body, saves=(0, 1, OUT), title=title)
+    for_dx, for_dy = _parameters(dx), _parameters(dy)
+    # What is saved when only x, only y, or both need gradients.
+    names = ("x", "y", "out")
+    wants = tuple(
+        tuple((w in for_dx and bool(case & 1)) or (w in for_dy and bool(case & 2)) for w in names) for case in range(4)
+    )
+    self.keeps = lambda edges: wants[  # type: ignore[method-assign]
+        (edges[0] is not None) + 2 * (edges[1] is not None)
+    ]
+    only_x, only_y, both = wants[1], wants[2], wants[3]
+    keeps = bool(for_dx or for_dy)
+    differentiable = dx is not None and dy is not None
+    if dx is not None and dy is not None:
+        self.rule = _rule_of_two(_picker(dx, for_dx), _picker(dy, for_dy))
+    impl = self.impl
+
+    def call(x: Any, y: Any) -> Any:
+        kind = type(y)
+        if kind is float or kind is int:
+            return with_number(x, y)
+        try:
+            xa = x._a
+            ya = y._a
+        except AttributeError:
+            return mixed(x, y)
+        if xa.dtype is not ya.dtype or (to_float and xa.dtype.kind not in RECORDABLE):
+            return mixed(x, y)
+        try:
+            r = impl[type(xa)](xa, ya)
+        except (ValueError, TypeError) as error:
+            raise explain(name, error, (xa, ya)) from error
+        if type(r) is not type(xa):
+            r = as_array(r, xa)
+        t = wrap(r)
+        if differentiable:
+            xn = x._node if x._view is None else live_node(x)
+            yn = y._node if y._view is None else live_node(y)
+            if (xn is not None or yn is not None) and mode.grad:
+                n = _new(Node)
+                n.op = self
+                n.edges = (xn, yn)
+                x_shape, y_shape = xa.shape, ya.shape
+                n.shapes = None if x_shape == y_shape else (x_shape, y_shape)
+                if keeps:
+                    kx, ky, ko = only_x if yn is None else only_y if xn is None else both
+                    n.saved = (xa if kx else None, ya if ky else None, r if ko else None)
+                    if kx:
+                        n.versions = (x._vc, x._vc[0], y._vc, y._vc[0]) if ky else (x._vc, x._vc[0])
+                    else:
+                        n.versions = (y._vc, y._vc[0]) if ky else None
+                    if ko:
+                        n.versions = (*(n.versions or ()), t._vc, 0)
+                else:
+                    n.saved = ()
+                    n.versions = None
+                n.attrs = n.hooks = None
+                n.outputs = 1
+                n.where = caller()
+                n.seq = next_seq()
+                t._node = n
+        return t
+
+    def with_number(x: Any, y: Any) -> Any:
+        """``y`` is a Python number."""
+        try:
+            xa = x._a
+        except AttributeError:
+            raise not_a_tensor(name, 0, x) from None
+        if xa.dtype.kind != "f":
+            return mixed(x, y)
+        r = impl[type(xa)](xa, y)
+        if type(r) is not type(xa):
+            r = as_array(r, xa)
+        t = wrap(r)
+        if differentiable:
+            xn = x._node if x._view is None else live_node(x)
+            if xn is not None and mode.grad:
+                n = _new(Node)
+                n.op = self
+                n.edges = (xn, None)
+                n.shapes = None
+                kx, ky, ko = only_x
+                n.saved = (xa if kx else None, y, r if ko else None)
+                n.versions = (x._vc, x._vc[0]) if kx else (t._vc, 0) if ko else None
+                n.attrs = n.hooks = None
+                n.outputs = 1
+                n.where = caller()
+                n.seq = next_seq()
+                t._node = n
+        return t
+
+    def mixed(x: Any, y: Any) -> Any:
+        """Operands of different dtypes, numbers on the left, NumPy arrays."""
+        pair = promote(name, x, y, to_float, cast)
+        if pair is NotImplemented:
+            return NotImplemented
+        x, y = pair
+        if isinstance(x, TensorBase) and isinstance(y, TensorBase):
+            return call(x, y)
+        like = raw(x if isinstance(x, TensorBase) else y)
+        asarray = tables[type(like)].backend_.xp.asarray
+        return call(*(v if isinstance(v, TensorBase) else wrap(asarray(v, dtype=like.dtype)) for v in pair))
+
+    return publish(self, call)
+
+
+def _rule_of_two(dx: Callable[..., Any], dy: Callable[..., Any]) -> Rule:
+    def rule(f: Any, g: Any, node: Node, *saved: Any) -> tuple[Any, ...]:
+        xn, yn = node.edges
+        shapes = node.shapes
+        gx = dx(f, g, saved) if xn is not None else None
+        gy = dy(f, g, saved) if yn is not None else None
+        if shapes is None:
+            return gx, gy
+        x_shape, y_shape = shapes
+        if gx is not None and gx.shape != x_shape:
+            gx = unbroadcast(f, gx, x_shape)
+        if gy is not None and gy.shape != y_shape:
+            gy = unbroadcast(f, gy, y_shape)
+        return gx, gy
+
+    return rule
+
+
+def _picker(d: Callable[..., Any], want: tuple[str, ...]) -> Callable[..., Any]:
+    """``d`` as a function of (f, g, saved), saved being (x, y, out)."""
+    places = tuple({"x": 0, "y": 1, "out": 2}[w] for w in want)
+    if not places:
+        return lambda f, g, saved: d(f, g)
+    if len(places) == 1:
+        (only,) = places
+        return lambda f, g, saved: d(f, g, saved[only])
+    return lambda f, g, saved: d(f, g, *[saved[i] for i in places])
+
+
+def unbroadcast(f: Any, g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum ``g`` over the axes along which an operand of this shape was broadcast."""
+    lead = len(g.shape) - len(shape)
+    axes = tuple(range(lead)) + tuple(i + lead for i, size in enumerate(shape) if size == 1 and g.shape[i + lead] != 1)
+    if axes:
+        g = f.sum(g, axis=axes, keepdims=True)
+    return f.reshape(g, shape=shape) if lead else g

@@ -1,0 +1,134 @@
+"""Writing the result of an operation into its first input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..backends.registry import backend_of, tables
+from . import dtypes
+from .grad_mode import mode
+from .node import Node, caller, next_seq
+from .operands import check_same_device, explain, not_a_tensor, number_for, raw
+from .operation import OUT, Op, cast
+from .tensor_base import TensorBase, wrap
+from .views import check_in_place, node_of, rebase
+
+
+def in_place(function: Callable[..., Any], x: Any, *others: Any, **attrs: Any) -> Any:
+    """Put the result of an operation into its first input.
+
+    Raises:
+        RuntimeError: the result does not fit ``x``'s shape or dtype, or ``x`` is a leaf that requires grad.
+    """
+    op: Op = function.op  # type: ignore[attr-defined]
+    name = op.name + "_"
+    if not isinstance(x, TensorBase):
+        raise not_a_tensor(name, 0, x)
+    xa = x._a
+    others = tuple(_operand(name, x, other) for other in others)
+    raws = [xa, *map(raw, others)]
+    nodes = tuple([node_of(t) if isinstance(t, TensorBase) else None for t in (x, *others)])
+    record = mode.grad and op.rule is not None and any(node is not None for node in nodes)
+    if record:
+        check_in_place(x, name)
+    keeps = op.keeps(nodes) if record else ()
+    saves_x = any(keep and source == 0 for keep, source in zip(keeps, op.saves, strict=False))
+    old = backend_of(xa).xp.array(xa) if saves_x else xa
+    _write(op, name, xa, raws, attrs)
+    x._vc[0] += 1
+    if record:
+        rebase(x, _node(op, nodes, x, others, [old, *raws[1:]], attrs))
+    return x
+
+
+def _operand(name: str, x: TensorBase, other: Any) -> Any:
+    """``other`` as an operand of an operation that writes to ``x``: in ``x``'s dtype."""
+    if not isinstance(other, TensorBase):
+        if isinstance(other, np.ndarray):
+            other = wrap(other)
+        elif other is not None:
+            _check_result_type(x._a, dtypes.result((x._a, other)))
+            return number_for(other, x._a)
+        else:
+            return None
+    if other._a.dtype is not x._a.dtype:
+        _check_result_type(x._a, dtypes.result((x._a, other._a)))
+        check_same_device(name, (x._a, other._a))
+        return cast(other, x._a.dtype)
+    return other
+
+
+def _check_result_type(xa: Any, kind: dtypes.dtype) -> None:
+    mine = dtypes.from_numpy[xa.dtype]
+    if kind.category > mine.category:
+        titles = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long",
+                  "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
+                  "complex64": "ComplexFloat", "complex128": "ComplexDouble"}  # fmt: skip
+        raise RuntimeError(
+            f"result type {titles[kind.name]} can't be cast to the desired output type {titles[mine.name]}"
+        )
+
+
+def _write(op: Op, name: str, xa: Any, raws: list[Any], attrs: dict[str, Any]) -> None:
+    for a in raws:
+        if type(a) is not type(xa) and type(a) in tables:
+            check_same_device(name, raws)
+    try:
+        if op.write is not None:
+            op.write(backend_of(xa).xp, *raws, **attrs)
+            return
+        if op.ufunc and all(getattr(a, "ndim", 0) <= xa.ndim for a in raws):
+            op.impl[type(xa)](*raws, out=xa, casting="unsafe")
+            return
+        result = op.impl[type(xa)](*raws, **attrs)
+    except (ValueError, TypeError) as error:
+        raise _shape_error(xa, raws, explain(name, error, raws)) from error
+    if tuple(result.shape) != tuple(xa.shape):
+        raise _shape_error(xa, [result], RuntimeError("shapes differ"))
+    xa[...] = result
+
+
+def _shape_error(xa: Any, raws: list[Any], error: Exception) -> Exception:
+    try:
+        shape = np.broadcast_shapes(*(a.shape for a in raws if hasattr(a, "shape")))
+    except ValueError:
+        return error
+    if tuple(shape) == tuple(xa.shape):
+        return error
+    return RuntimeError(
+        f"output with shape {list(xa.shape)} doesn't match the broadcast shape {list(shape)}"
+    )
+
+
+def _node(
+    op: Op, nodes: tuple[Any, ...], x: Any, others: tuple[Any, ...], raws: list[Any], attrs: dict[str, Any]
+) -> Node:
+    """The node of an operation that wrote to ``x``; ``raws[0]`` holds ``x``'s former values if the rule wants them."""
+    n = Node()
+    n.op = op
+    n.edges = nodes
+    saved: list[Any] = []
+    versions: list[Any] = []
+    for source, keep in zip(op.saves, op.keeps(nodes), strict=True):
+        if not keep:
+            saved.append(None)
+        elif source == OUT:
+            saved.append(x._a)
+            versions += (x._vc, x._vc[0])
+        else:
+            saved.append(raws[source])
+            t = None if source == 0 else others[source - 1]
+            if isinstance(t, TensorBase):
+                versions += (t._vc, t._vc[0])
+    n.saved = tuple(saved)
+    n.versions = tuple(versions) or None
+    n.attrs = attrs
+    n.shapes = tuple(getattr(a, "shape", None) for a in raws)
+    n.hooks = None
+    n.outputs = 1
+    n.where = caller()
+    n.seq = next_seq()
+    return n

@@ -1,0 +1,117 @@
+"""The operands of an operation: their devices and dtypes, and the errors for what does not fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..backends.registry import backend_of, tables
+from . import dtypes
+from .tensor_base import TensorBase, wrap
+
+
+def describe(array: Any) -> str:
+    """The device of a raw array as text."""
+    backend = backend_of(array)
+    index = backend.index_of(array)
+    return backend.name if index is None else f"{backend.name}:{index}"
+
+
+def check_same_device(name: str, arrays: Any) -> None:
+    """Raise if raw arrays lie on different devices."""
+    known = [describe(a) for a in arrays if a is not None and type(a) in tables]
+    for other in known[1:]:
+        if other != known[0]:
+            raise RuntimeError(
+                f"Expected all tensors to be on the same device, but found at least two devices, {known[0]} and {other}! "
+                f"({name}: move one of them, for example with .to('{known[0]}') or .to('{other}'))"
+            )
+
+
+def not_a_tensor(name: str, position: int, value: Any) -> TypeError:
+    """The error for an argument that has to be a tensor."""
+    hint = "; make one with nnlite.as_tensor(...)" if isinstance(value, np.ndarray | list | int | float) else ""
+    return TypeError(f"{name}(): argument {position + 1} must be Tensor, not {type(value).__name__}{hint}")
+
+
+def first_foreign(name: str, inputs: tuple[Any, ...]) -> TypeError:
+    """The error for the first input that is not a tensor."""
+    position = next(i for i, t in enumerate(inputs) if t is not None and not isinstance(t, TensorBase))
+    return not_a_tensor(name, position, inputs[position])
+
+
+def explain(name: str, error: Exception, raws: Any) -> Exception:
+    """PyTorch's error for one that the array library raised on these arrays."""
+    check_same_device(name, raws)
+    arrays = [a for a in raws if hasattr(a, "shape")]
+    if isinstance(error, ValueError) and len(arrays) == 2 and "broadcast" in str(error):
+        return broadcast_error(arrays[0].shape, arrays[1].shape)
+    return error
+
+
+def broadcast_error(a: tuple[int, ...], b: tuple[int, ...]) -> RuntimeError:
+    """The error for two shapes that cannot be broadcast together."""
+    for back in range(1, min(len(a), len(b)) + 1):
+        if a[-back] != b[-back] and 1 not in (a[-back], b[-back]):
+            return RuntimeError(
+                f"The size of tensor a ({a[-back]}) must match the size of tensor b ({b[-back]}) "
+                f"at non-singleton dimension {max(len(a), len(b)) - back}"
+            )
+    return RuntimeError(f"shapes {list(a)} and {list(b)} cannot be broadcast together")
+
+
+def as_array(raw: Any, like: Any) -> Any:
+    """A 0-d array in place of the scalar that NumPy returns for 0-d inputs."""
+    return tables[type(like)].backend_.xp.asarray(raw)
+
+
+def number_for(value: Any, array: Any) -> Any:
+    """A Python number that ``array``'s dtype can hold."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if array.dtype.kind in "iu" and type(value) is int:
+        bits = 8 * array.dtype.itemsize
+        low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if array.dtype.kind == "i" else (0, (1 << bits) - 1)
+        if not low <= value <= high:
+            return (value - low) % (1 << bits) + low  # PyTorch wraps where NumPy raises
+    return value
+
+
+def _foreign(value: Any) -> Any:
+    """What an operand that is no tensor becomes: a number stays one, a NumPy array becomes a tensor."""
+    if isinstance(value, int | float | complex | np.generic):
+        return value
+    if isinstance(value, np.ndarray):
+        return wrap(value)
+    return NotImplemented
+
+
+def raw(value: Any) -> Any:
+    """The raw array of a tensor; anything else as it is."""
+    return value._a if isinstance(value, TensorBase) else value
+
+
+def promote(name: str, x: Any, y: Any, to_float: bool, cast: Any) -> Any:
+    """Both operands of a binary operation in their common dtype; numbers stay numbers.
+
+    Returns NotImplemented for operands that no operation takes.
+    """
+    if not isinstance(x, TensorBase) and not isinstance(y, TensorBase):
+        raise not_a_tensor(name, 0, x)
+    pair = [v if isinstance(v, TensorBase) else _foreign(v) for v in (x, y)]
+    if any(v is NotImplemented for v in pair):
+        return NotImplemented
+    raws = tuple(raw(v) for v in pair)
+    check_same_device(name, raws)
+    kind = dtypes.result(raws)
+    if to_float and kind.category < dtypes.FLOAT:
+        kind = dtypes.default.float
+    for i, value in enumerate(pair):
+        if isinstance(value, TensorBase):
+            if value._a.dtype != kind.np:
+                pair[i] = cast(value, kind.np)
+    for i, value in enumerate(pair):
+        if not isinstance(value, TensorBase):
+            pair[i] = number_for(value, pair[1 - i]._a)
+    return pair
