@@ -6,20 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import backend_of
 from .._core import dtypes
+from .._core.grad_mode import mode
 from .._core.op import TensorBase, cast, check_same_device, in_place, op
 from .._core.tensor_base import wrap
-from ._public import METHODS, public
-from .elementwise import add
+from .._core.views import node_of
+from ..backends import backend_of
 from ._axes import axis_of
+from ._public import public
+from .elementwise import add
 
 Basic = int | slice | type(None) | type(Ellipsis)
 
 
 @op(view=True, title=lambda node: _slice_title(node.attrs["index"]))
 def _getitem(xp: Any, x: Any, *, index: Any) -> Any:
-    return x[index] if type(index) is tuple else x[(index,)]
+    part = x[index]
+    if type(part) is type(x):
+        return part
+    return x[(*index, ...) if type(index) is tuple else (index, ...)]  # NumPy gives a scalar, not a view, without it
 
 
 @_getitem.vjp
@@ -111,35 +116,76 @@ def _along(xp: Any, where: Any, axis: int) -> tuple[Any, ...]:
 
 
 def _is_basic(part: Any) -> bool:
-    return part is None or part is Ellipsis or isinstance(part, int | np.integer | slice) and not isinstance(part, bool)
+    if isinstance(part, bool):
+        return False
+    return part is None or part is Ellipsis or isinstance(part, int | np.integer | slice)
 
 
-def _normalise(x: Any, index: Any) -> tuple[bool, Any]:
-    """Whether an index makes a view, and the index as raw arrays."""
-    parts = index if isinstance(index, tuple) else (index,)
+def _parts(index: Any) -> tuple[Any, ...]:
+    """The index as a tuple. A list with lists, slices, tensors, None or Ellipsis in it means a tuple, as in PyTorch."""
+    if isinstance(index, tuple):
+        return index
+    if isinstance(index, list) and any(
+        part is None or part is Ellipsis or isinstance(part, TensorBase | list | tuple | slice) for part in index
+    ):
+        return tuple(index)
+    return (index,)
+
+
+def _normalise(x: Any, index: Any) -> tuple[Any, Any]:
+    """An index as two that follow on each other: a basic one, which makes a view, and one with arrays.
+
+    Each is None where there is nothing to do. NumPy would treat an integer beside arrays as one more array, and put the
+    dimension that the arrays make first when a slice stands between.
+    """
+    parts = _parts(index)
     if all(_is_basic(part) for part in parts):
-        return True, tuple(_basic(part) for part in parts)
+        return tuple(_basic(part) for part in parts), None
     a = x._a
-    backend = backend_of(a)
     out: list[Any] = []
     for part in parts:
         if _is_basic(part):
             out.append(_basic(part))
-            continue
-        raw = part._a if isinstance(part, TensorBase) else backend.from_host(_listed(part), backend.index_of(a))
-        if isinstance(part, TensorBase):
-            if raw.ndim == 0 and raw.dtype.kind in "iu":
-                out.append(int(part))
-                continue
-            if raw.dtype.kind not in "iub":
-                raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-            if type(raw) is not type(a):
-                raw = _follow(raw, a)
-        if raw.dtype == np.uint8:
-            raw = raw.astype("bool")
-        out.append(raw)
-    _check_bounds(backend, a, out)
-    return all(_is_basic(part) for part in out), tuple(out)
+        else:
+            out.append(bool(part) if isinstance(part, bool | np.bool_) else _index_array(part, a))
+    _check_bounds(backend_of(a), a, out)
+    if all(_is_basic(part) for part in out):
+        return tuple(out), None
+    if not any(isinstance(part, int) for part in out):
+        return None, tuple(out)
+    basic: list[Any] = []
+    advanced: list[Any] = []
+    for part in out:
+        if isinstance(part, bool):
+            # A new dimension, of size 1 for True and 0 for False.
+            basic.append(None)
+            advanced.append(backend_of(a).xp.zeros(int(part), "int64"))
+        elif hasattr(part, "dtype"):
+            basic.extend([slice(None)] * (part.ndim if _mask(part) else 1))
+            advanced.append(part)
+        else:
+            basic.append(part)
+            if not isinstance(part, int):
+                advanced.append(part if part is Ellipsis else slice(None))
+    return tuple(basic), tuple(advanced)
+
+
+def _index_array(part: Any, a: Any) -> Any:
+    """A list, an array or a tensor as it is used to index the array ``a``; an int for an integer of 0 dimensions."""
+    backend = backend_of(a)
+    if isinstance(part, np.ndarray) and not part.ndim and part.dtype.kind in "iu":
+        return int(part)
+    if not isinstance(part, TensorBase):
+        raw = backend.from_host(_listed(part), backend.index_of(a))
+    else:
+        raw = part._a
+        if raw.dtype.kind not in "iub" or raw.dtype.name in ("int8", "int16"):
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+        if raw.ndim == 0 and raw.dtype.kind == "i":
+            return int(part)  # type: ignore[call-overload]
+        if type(raw) is not type(a):
+            raw = _follow(raw, a)
+    return raw.astype("bool") if raw.dtype == np.uint8 else raw
 
 
 def _basic(part: Any) -> Any:
@@ -159,6 +205,8 @@ def _listed(part: Any) -> np.ndarray:
     array = np.asarray(part)
     if array.size == 0 and array.dtype.kind == "f":
         array = array.astype(np.int64)
+    if array.dtype.kind in "US":
+        raise TypeError(f"invalid data type 'str': an index is made of numbers, not of text (got {part!r})")
     if array.dtype.kind not in "iub":
         raise IndexError(
             "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
@@ -177,13 +225,12 @@ def _follow(raw: Any, a: Any) -> Any:
 
 def _check_bounds(backend: Any, a: Any, parts: list[Any]) -> None:
     """Raise IndexError for what the array library would let pass or report in other words."""
-    used = sum(part.ndim if _mask(part) else 1 for part in parts if part is not None and part is not Ellipsis)
+    parts = [part for part in parts if part is not None and not isinstance(part, bool)]
+    used = sum(part.ndim if _mask(part) else 1 for part in parts if part is not Ellipsis)
     if used > a.ndim:
         raise IndexError(f"too many indices for tensor of dimension {a.ndim}")
     axis = 0
     for part in parts:
-        if part is None:
-            continue
         if part is Ellipsis:
             axis += a.ndim - used
             continue
@@ -191,8 +238,8 @@ def _check_bounds(backend: Any, a: Any, parts: list[Any]) -> None:
             for d in range(part.ndim):
                 if part.shape[d] != a.shape[axis + d]:
                     raise IndexError(
-                        f"The shape of the mask {list(part.shape)} at index {d} does not match the shape of the indexed "
-                        f"tensor {list(a.shape)} at index {axis + d}"
+                        f"The shape of the mask {list(part.shape)} at index {d} does not match the shape of the "
+                        f"indexed tensor {list(a.shape)} at index {axis + d}"
                     )
             axis += part.ndim
             continue
@@ -231,17 +278,29 @@ def _explain(x: Any, index: Any, error: IndexError) -> IndexError:
 @public(only_method=True)
 def __getitem__(input: Any, index: Any) -> Any:
     """``x[index]``: a view for ints, slices, None and Ellipsis; a copy for masks and index tensors."""
-    kind = type(index)
-    if kind is int or kind is slice and index.step is None and type(index.start) is not TensorBase:
-        basic, raw = True, index
-        if kind is slice and (isinstance(index.start, TensorBase) or isinstance(index.stop, TensorBase)):
-            raw = _basic(index)
-    else:
-        basic, raw = _normalise(input, index)
+    if type(index) is int:
+        try:
+            return _getitem(input, index=index)
+        except IndexError as error:
+            raise _explain(input, index, error) from None
+    basic, advanced = _normalise(input, index)
+    if basic is not None:
+        input = _window(input, basic)
+    return input if advanced is None else _take(input, index=_kept(input, advanced))
+
+
+def _window(input: Any, index: Any) -> Any:
     try:
-        return _getitem(input, index=raw) if basic else _take(input, index=raw)
+        return _getitem(input, index=index)
     except IndexError as error:
-        raise _explain(input, raw, error) from None
+        raise _explain(input, index, error) from None
+
+
+def _kept(input: Any, index: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The index arrays; copies where backward will use them again, since the user may write to them meanwhile."""
+    if not mode.grad or node_of(input) is None:
+        return index
+    return tuple(part.copy() if hasattr(part, "dtype") else part for part in index)
 
 
 @op("put_", title="CopySlices")
@@ -306,8 +365,8 @@ _copy.op.title = "CopyBackwards"
 @public(only_method=True)
 def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
     """Write the values of ``src`` (any dtype and device; broadcast to the input's shape) into the input."""
-    if not isinstance(src, TensorBase):
-        src = _values(input, src)
+    if not isinstance(src, TensorBase | np.ndarray | int | float | complex | np.generic):
+        raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
     return in_place(_copy, input, _values(input, src))
 
 
@@ -318,7 +377,10 @@ def _values(input: Any, value: Any) -> Any:
         backend = backend_of(a)
         if isinstance(value, np.ndarray):
             return wrap(backend.from_host(value.astype(a.dtype), backend.index_of(a)))
-        return wrap(backend.xp.asarray(value, dtype=a.dtype))
+        kind = dtypes.from_numpy[a.dtype]
+        if not isinstance(value, int | float | complex | np.generic):
+            raise TypeError(f"can't assign a {type(value).__name__} to a torch.{dtypes.TITLES[kind.name]}Tensor")
+        return wrap(backend.xp.asarray(dtypes.number(value, kind), dtype=a.dtype))
     if type(value._a) is not type(a) or backend_of(a).index_of(a) != backend_of(a).index_of(value._a):
         value = value.to(input.device)
     return value if value._a.dtype == a.dtype else cast(value, a.dtype)
@@ -326,24 +388,58 @@ def _values(input: Any, value: Any) -> Any:
 
 @public(only_method=True)
 def __setitem__(input: Any, index: Any, value: Any) -> None:
-    """``x[index] = value``, in place; ``value`` is broadcast and takes the tensor's dtype."""
-    basic, raw = _normalise(input, index)
+    """``x[index] = value``, in place; ``value`` is broadcast and takes the tensor's dtype.
+
+    Raises:
+        IndexError: there is no such index.
+        RuntimeError: the value's shape or device does not fit; or, with index tensors, its dtype is another.
+    """
+    basic, advanced = _normalise(input, index)
     if isinstance(value, list | tuple):
         value = np.asarray(value)
     if isinstance(value, TensorBase) and type(value._a) is not type(input._a) and value._a.ndim:
         check_same_device("__setitem__", (input._a, value._a))
-    values = _values(input, value)
-    if not basic:
-        in_place(_write_index, input, values, index=raw)
+    window = input if basic is None else _window(input, basic)
+    if advanced is not None:
+        _put(window, advanced, value)
         return
-    try:
-        window = _getitem(input, index=raw)
-    except IndexError as error:
-        raise _explain(input, raw, error) from None
+    values = _values(window, value)
     shape, given = window._a.shape, values._a.shape
-    if len(given) > len(shape):  # PyTorch drops leading dimensions of size 1
-        values = values.reshape(given[next((i for i, n in enumerate(given) if n != 1), len(given) - 1):] or (1,))
+    if len(given) > len(shape):
+        values = _without_leading_ones(values)
     in_place(_copy, window, values)
+
+
+def _without_leading_ones(values: Any) -> Any:
+    """PyTorch drops leading dimensions of size 1 of what is assigned."""
+    shape = values._a.shape
+    first = next((i for i, n in enumerate(shape) if n != 1), len(shape))
+    return values.reshape(shape[first:]) if first else values
+
+
+def _put(input: Any, index: tuple[Any, ...], value: Any) -> None:
+    """``input[index] = value`` for an index with arrays."""
+    if isinstance(value, TensorBase) and value._a.dtype != input._a.dtype and (value._a.ndim or not _mask(index[0])):
+        mine, other = (dtypes.TITLES[dtypes.from_numpy[t._a.dtype].name] for t in (input, value))
+        raise RuntimeError(
+            f"Index put requires the source and destination dtypes match, got {mine} for the destination and {other} "
+            "for the source. (Convert the value with .to(dtype).)"
+        )
+    values = _without_leading_ones(_values(input, value))
+    try:
+        in_place(_write_index, input, values, index=_kept(input, index))
+    except (RuntimeError, ValueError, TypeError) as error:
+        target = input._a[index].shape
+        try:
+            fits = np.broadcast_shapes(values._a.shape, target) == target
+        except ValueError:
+            fits = False
+        if fits:
+            raise
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(values._a.shape)} cannot be broadcast to indexing result of "
+            f"shape {list(target)}"
+        ) from error
 
 
 @public(only_method=True)
@@ -446,7 +542,20 @@ def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
     return _getitem(input, index=(slice(None),) * axis + (slice(begin, begin + length),))
 
 
-METHODS["fill_"] = lambda input, value: input.copy_(value)
-METHODS["zero_"] = lambda input: input.copy_(0)
-METHODS["fill_"].__name__, METHODS["zero_"].__name__ = "fill_", "zero_"
-METHODS["fill_"].__doc__, METHODS["zero_"].__doc__ = "Write one value to all elements.", "Write 0 to all elements."
+@public
+def fill_(input: Any, value: Any) -> Any:
+    """Write one number, or the element of a 0-d tensor, to all elements."""
+    if isinstance(value, TensorBase):
+        if value._a.ndim:
+            raise RuntimeError(
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value._a.ndim} dimensions."
+            )
+    elif not isinstance(value, int | float | complex | np.generic):
+        raise TypeError(f"fill_(): argument 'value' must be a number or a 0-d Tensor, not {type(value).__name__}")
+    return in_place(_copy, input, _values(input, value))
+
+
+@public
+def zero_(input: Any) -> Any:
+    """Write 0 to all elements."""
+    return in_place(_copy, input, _values(input, 0))
