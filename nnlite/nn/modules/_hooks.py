@@ -39,6 +39,14 @@ def register_module_forward_pre_hook(hook: _Hook) -> RemovableHandle:
 
     Returns:
         a handle whose ``remove()`` takes the hook away.
+
+    Example:
+        >>> from nnlite import nn
+        >>> from nnlite.nn.modules.module import register_module_forward_pre_hook
+        >>> with register_module_forward_pre_hook(lambda module, args: print(type(module).__name__)):
+        ...     result = nn.Sequential(nn.Identity())(1)
+        Sequential
+        Identity
     """
     return _add(_global_forward_pre_hooks, hook, also=[(global_hooks, True)])
 
@@ -52,6 +60,13 @@ def register_module_forward_hook(
 
     Returns:
         a handle whose ``remove()`` takes the hook away.
+
+    Example:
+        >>> from nnlite import nn
+        >>> from nnlite.nn.modules.module import register_module_forward_hook
+        >>> with register_module_forward_hook(lambda module, args, output: print(type(module).__name__, output)):
+        ...     result = nn.Identity()(1)
+        Identity 1
     """
     return _add(
         _global_forward_hooks,
@@ -76,6 +91,13 @@ def register_module_full_backward_hook(hook: _Hook) -> RemovableHandle:
 
     Raises:
         RuntimeError: there are global backward hooks of the other kind.
+
+    Example:
+        >>> import nnlite
+        >>> from nnlite.nn.modules.module import register_module_full_backward_hook
+        >>> with register_module_full_backward_hook(lambda module, grad_input, grad_output: print(grad_input)):
+        ...     nnlite.nn.Identity()(nnlite.ones(2, requires_grad=True)).sum().backward()
+        (tensor([1., 1.]),)
     """
     return _add_global_backward_hook(hook, full=True)
 

@@ -23,6 +23,14 @@ def register_module_parameter_registration_hook(hook: Callable[..., Any]) -> Rem
     """Call ``hook(module, name, param)`` whenever any module registers a parameter.
 
     What the hook returns, unless None, is registered in place of ``param``.
+
+    Example:
+        >>> import nnlite
+        >>> from nnlite.nn.modules.module import register_module_parameter_registration_hook
+        >>> with register_module_parameter_registration_hook(lambda module, name, param: print(name)):
+        ...     layer = nnlite.nn.Linear(2, 2)
+        weight
+        bias
     """
     return _register(_global_parameter_registration_hooks, hook)
 
@@ -146,14 +154,20 @@ class ModuleRegistry:
         self.__dict__.setdefault("_is_full_backward_hook", None)
 
     def __getattr__(self, name: str) -> Any:
-        # Called only for what is not in the instance dictionary and not in a class.
+        # Called only for what is not in the instance dictionary and not in a class; on the way of every layer.
         state = self.__dict__
-        if "_parameters" in state and name in state["_parameters"]:
-            return state["_parameters"][name]
-        if "_buffers" in state and name in state["_buffers"]:
-            return state["_buffers"][name]
-        if "_modules" in state and name in state["_modules"]:
-            return state["_modules"][name]
+        try:
+            held: dict[str, Any] = state["_parameters"]
+            if name in held:
+                return held[name]
+            held = state["_modules"]
+            if name in held:
+                return held[name]
+            held = state["_buffers"]
+            if name in held:
+                return held[name]
+        except KeyError:
+            pass  # Module.__init__ has not run
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -289,6 +289,15 @@ class StatefulModule(ConvertibleModule):
 
         Returns:
             a handle whose ``remove()`` takes the hook away.
+
+        Example:
+            >>> from nnlite import nn
+            >>> def rename(module, state_dict, prefix, local_metadata):
+            ...     state_dict[prefix + "kernel"] = state_dict.pop(prefix + "weight")
+            >>> layer = nn.Linear(2, 2)
+            >>> handle = layer.register_state_dict_post_hook(rename)
+            >>> list(layer.state_dict())
+            ['bias', 'kernel']
         """
         return _add(self._state_dict_hooks, _PostHook(hook))
 
@@ -314,6 +323,15 @@ class StatefulModule(ConvertibleModule):
 
         Returns:
             a handle whose ``remove()`` takes the hook away.
+
+        Example:
+            >>> import nnlite
+            >>> def rename(module, state_dict, prefix, *rest):
+            ...     state_dict[prefix + "weight"] = state_dict.pop(prefix + "kernel")
+            >>> layer = nnlite.nn.Linear(2, 1)
+            >>> handle = layer.register_load_state_dict_pre_hook(rename)
+            >>> layer.load_state_dict({"kernel": nnlite.ones(1, 2), "bias": nnlite.zeros(1)})
+            <All keys matched successfully>
         """
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
@@ -325,6 +343,13 @@ class StatefulModule(ConvertibleModule):
 
         Returns:
             a handle whose ``remove()`` takes the hook away.
+
+        Example:
+            >>> import nnlite
+            >>> layer = nnlite.nn.Linear(2, 1)
+            >>> handle = layer.register_load_state_dict_post_hook(lambda module, keys: keys.missing_keys.clear())
+            >>> layer.load_state_dict({"weight": nnlite.ones(1, 2)})
+            <All keys matched successfully>
         """
         return _add(self._load_state_dict_post_hooks, hook)
 
