@@ -14,7 +14,8 @@ next_seq = itertools.count(1).__next__
 """Creation numbers. A node's inputs were made before it, so backward visits nodes by falling number."""
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_internal: dict[str, bool] = {}
+_outside: set[str] = set()
+_getframe = sys._getframe
 
 
 def caller() -> tuple[Any, int] | None:
@@ -22,14 +23,15 @@ def caller() -> tuple[Any, int] | None:
 
     The line number is worked out only when it is asked for.
     """
-    frame: Any = sys._getframe(2)
+    frame: Any = _getframe(2)
     while frame is not None:
-        name = frame.f_code.co_filename
-        inside = _internal.get(name)
-        if inside is None:
-            inside = _internal[name] = name.startswith(_PACKAGE)
-        if not inside:
-            return frame.f_code, frame.f_lasti
+        code = frame.f_code
+        name = code.co_filename
+        if name in _outside:
+            return code, frame.f_lasti
+        if not name.startswith(_PACKAGE):
+            _outside.add(name)
+            return code, frame.f_lasti
         frame = frame.f_back
     return None
 

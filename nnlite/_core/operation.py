@@ -189,8 +189,9 @@ def op(
             title=title,
         )
         simple = outputs == 1 and not residuals
-        single = simple and len(arrays) == 1 and arrays[0].kind is not inspect.Parameter.VAR_POSITIONAL
-        call = publish(self, _call_of_one(self) if single else _call_of_many(self, simple))
+        fixed = simple and all(p.kind is not p.VAR_POSITIONAL for p in arrays)
+        make = {1: _call_of_one, 2: _call_of_two}.get(len(arrays), _call_of_many) if fixed else _call_of_many
+        call = publish(self, make(self))
         call.__doc__ = body.__doc__
         call.__module__ = body.__module__
         return call
@@ -202,7 +203,7 @@ def _call_of_one(self: Op) -> Callable[..., Any]:
     """The call of an operation with one input and one output."""
     impl, name, view, saves = self.impl, self.name, self.view, self.saves
     keep_x, keep_out = 0 in saves, OUT in saves
-    order = [source == 0 for source in saves]
+    x_first = saves[:1] == (0,)
 
     def call(x: Any, **attrs: Any) -> Any:
         try:
@@ -228,11 +229,19 @@ def _call_of_one(self: Op) -> Callable[..., Any]:
             n.edges = (edge,)
             n.attrs = attrs
             n.shapes = (xa.shape,)
-            n.saved = tuple([xa if is_x else r for is_x in order])
             if keep_x:
-                n.versions = (x._vc, x._vc[0], t._vc, t._vc[0]) if keep_out else (x._vc, x._vc[0])
+                if keep_out:
+                    n.saved = (xa, r) if x_first else (r, xa)
+                    n.versions = (x._vc, x._vc[0], t._vc, t._vc[0])
+                else:
+                    n.saved = (xa,)
+                    n.versions = (x._vc, x._vc[0])
+            elif keep_out:
+                n.saved = (r,)
+                n.versions = (t._vc, t._vc[0])
             else:
-                n.versions = (t._vc, t._vc[0]) if keep_out else None
+                n.saved = ()
+                n.versions = None
             n.hooks = None
             n.outputs = 1
             n.where = caller()
@@ -243,9 +252,63 @@ def _call_of_one(self: Op) -> Callable[..., Any]:
     return call
 
 
-def _call_of_many(self: Op, simple: bool) -> Callable[..., Any]:
+def _call_of_two(self: Op) -> Callable[..., Any]:
+    """The call of an operation with two inputs and one output."""
+    impl, name = self.impl, self.name
+    keep_x, keep_y = 0 in self.saves, 1 in self.saves
+    usual = self.saves in ((), (0,), (1,), (0, 1))
+
+    def call(x: Any, y: Any, **attrs: Any) -> Any:
+        try:
+            xa = x._a
+            ya = None if y is None else y._a
+        except AttributeError:
+            raise first_foreign(name, (x, y)) from None
+        try:
+            r = impl[type(xa)](xa, ya, **attrs)
+        except (ValueError, TypeError) as error:
+            raise explain(name, error, (xa, ya)) from error
+        if type(r) is not type(xa):
+            r = as_array(r, xa)
+        t = wrap(r)
+        xn = x._node if x._view is None else live_node(x)
+        yn = None if y is None else y._node if y._view is None else live_node(y)
+        if (xn is not None or yn is not None) and mode.grad and r.dtype.kind in RECORDABLE:
+            if not usual:
+                t._node = _make_node(self, (xn, yn), (x, y), [xa, ya], attrs, (t,), ())
+                return t
+            n = _new(Node)
+            n.op = self
+            n.edges = (xn, yn)
+            n.attrs = attrs
+            n.shapes = (xa.shape, None if y is None else ya.shape)
+            if keep_x:
+                if keep_y and y is not None:
+                    n.saved = (xa, ya)
+                    n.versions = (x._vc, x._vc[0], y._vc, y._vc[0])
+                else:
+                    n.saved = (xa, None) if keep_y else (xa,)
+                    n.versions = (x._vc, x._vc[0])
+            elif keep_y:
+                n.saved = (ya,)
+                n.versions = None if y is None else (y._vc, y._vc[0])
+            else:
+                n.saved = ()
+                n.versions = None
+            n.hooks = None
+            n.outputs = 1
+            n.where = caller()
+            n.seq = next_seq()
+            t._node = n
+        return t
+
+    return call
+
+
+def _call_of_many(self: Op) -> Callable[..., Any]:
     """The call of any other operation."""
     impl, name = self.impl, self.name
+    simple = self.outputs == 1 and not self.residuals
 
     def call(*inputs: Any, **attrs: Any) -> Any:
         try:

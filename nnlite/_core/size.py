@@ -66,7 +66,7 @@ class Size(tuple[int, ...]):
         return Size(tuple.__add__(other, self))
 
     def __mul__(self, times: SupportsIndex) -> Size:
-        return tuple.__new__(Size, tuple.__mul__(self, times))
+        return tuple.__new__(Size, tuple(self) * times)
 
     __rmul__ = __mul__
 

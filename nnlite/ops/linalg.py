@@ -35,15 +35,19 @@ def _(f: Any, g: Any, node: Any, x: Any, y: Any) -> tuple[Any, ...]:
 
 
 def _same_dtype(name: str, x: Any, y: Any) -> None:
+    if isinstance(x, TensorBase) and isinstance(y, TensorBase):
+        a, b = x._a, y._a
+        if a.dtype is b.dtype and type(a) is type(b):
+            return
     for position, value in enumerate((x, y)):
         if not isinstance(value, TensorBase):
             raise not_a_tensor(name, position, value)
     check_same_device(name, (x._a, y._a))
     if x._a.dtype != y._a.dtype:
-        a, b = (dtypes.from_numpy[v._a.dtype].name for v in (x, y))
+        mine, other = (dtypes.from_numpy[v._a.dtype].name for v in (x, y))
         names = {"float32": "float", "float64": "double", "int64": "long", "int32": "int", "float16": "c10::Half"}
         raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {names.get(a, a)} != {names.get(b, b)} "
+            f"expected m1 and m2 to have the same dtype, but got: {names.get(mine, mine)} != {names.get(other, other)} "
             f"({name}: convert one of them with .to(dtype))"
         )
 
@@ -270,11 +274,7 @@ def _range(input: Any, n: int) -> Any:
     return wrap(backend_of(input._a).xp.arange(n))
 
 
-def _operator(input: Any, other: Any) -> Any:
-    return matmul(input, other) if isinstance(other, TensorBase) else NotImplemented
-
-
-METHODS["__matmul__"] = _operator
+METHODS["__matmul__"] = matmul
 
 
 @op()

@@ -27,10 +27,9 @@ def as_numbers(f: Any, mask: Any, like: Any) -> Any:
 
 @op(title=lambda node: "SumBackward0" if node.attrs["axis"] is None else "SumBackward1")
 def _sum(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
-    wide = _wide(x)
-    if wide is None:
-        return xp.add.reduce(x, axis=axis, keepdims=keepdims)
-    return xp.sum(x, axis=axis, keepdims=keepdims, dtype=wide).astype(x.dtype)
+    if x.dtype.itemsize != 2:
+        return xp.add.reduce(x, axis, None, None, keepdims)
+    return xp.sum(x, axis=axis, keepdims=keepdims, dtype=_wide(x)).astype(x.dtype)
 
 
 @_sum.vjp
@@ -173,8 +172,10 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
         >>> nnlite.sum(nnlite.ones(2, 3), dim=1)
         tensor([3., 3.])
     """
-    x = _summable(_tensor("sum", input), dtype)
-    result = _sum(x, axis=axes_of(dim, x._a.ndim), keepdims=keepdim)
+    x = _tensor("sum", input)
+    if dtype is not None or x._a.dtype.kind in "biu":
+        x = _summable(x, dtype)
+    result = _sum(x, axis=None if dim is None else axes_of(dim, x._a.ndim), keepdims=keepdim)
     return result if out is None else put(result, out)
 
 

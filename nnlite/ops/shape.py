@@ -16,6 +16,11 @@ def sizes_of(args: tuple[Any, ...]) -> tuple[int, ...]:
     """The sizes in ``f(2, 3)``, ``f((2, 3))`` and ``f(Size([2, 3]))``."""
     if len(args) == 1 and isinstance(args[0], tuple | list):
         args = tuple(args[0])
+    for n in args:
+        if type(n) is not int:
+            break
+    else:
+        return args
     return tuple(int(n) if isinstance(n, TensorBase) else _index(n) for n in args)
 
 
@@ -31,7 +36,7 @@ def _view_op(name: str, title: str) -> Any:
 
     @op(name, view=True, title=title)
     def reshaped(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
-        return xp.reshape(x, shape)
+        return x.reshape(shape)
 
     @reshaped.vjp
     def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
@@ -50,7 +55,7 @@ _alias = _view_op("alias", "AliasBackward0")
 
 @op("reshape")
 def _reshape(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
-    return xp.reshape(x, shape)
+    return x.reshape(shape)
 
 
 def view_strides(a: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -92,19 +97,21 @@ def resolve(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
     Raises:
         RuntimeError: the sizes do not fit ``numel`` elements.
     """
-    if -1 in shape:
-        known = -math.prod(shape)
-        if shape.count(-1) > 1:
-            raise RuntimeError("only one dimension can be inferred")
-        if known == 0:
-            raise RuntimeError(
-                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
-                "can be any value and is ambiguous"
-            )
-        if known > 0 and numel % known == 0:
-            return tuple(numel // known if n == -1 else n for n in shape)
-    elif math.prod(shape) == numel and min(shape, default=0) >= 0:
-        return shape
+    known = 1
+    for n in shape:
+        known *= n
+    if known == numel:
+        if known or min(shape, default=0) >= 0:
+            return shape
+    elif known < 0 and shape.count(-1) == 1 and numel % known == 0:
+        return tuple([numel // -known if n == -1 else n for n in shape])
+    if shape.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    if -1 in shape and known == 0:
+        raise RuntimeError(
+            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
+            "can be any value and is ambiguous"
+        )
     negative = next((n for n in shape if n < -1), None)
     if negative is not None:
         raise RuntimeError(f"invalid shape dimension {negative}")
