@@ -70,7 +70,7 @@ class KernelTable:
     def _resolve(self, name: str) -> Body:
         body = GENERIC[name]
         xp = self.backend_.xp
-        generic = getattr(xp, body) if isinstance(body, str) else functools.partial(body, xp)
+        generic: Body = getattr(xp, body) if isinstance(body, str) else functools.partial(body, xp)
         override = self.overrides_.get(name)
         label = f"{self.backend_.name}.{name}"
         if override is None:

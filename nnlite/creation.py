@@ -133,7 +133,7 @@ def tensor(
             "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
             stacklevel=2,
         )
-        copy = data.detach().to(kind or data.dtype).clone()  # type: ignore[attr-defined]
+        copy = data.detach().to(kind or data.dtype).clone()
         copy = copy if device is None else copy.to(device)
         return copy.requires_grad_() if requires_grad else copy
     array = _host_array(data, kind)
@@ -148,7 +148,7 @@ def tensor(
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     """``data`` as a tensor, without a copy where it is a tensor or a NumPy array of the right dtype and device."""
     if isinstance(data, TensorBase):
-        return data.to(*(v for v in (device, dtype) if v is not None))  # type: ignore[attr-defined]
+        return data.to(*(v for v in (device, dtype) if v is not None))
     kind = None if dtype is None else dtypes.as_dtype(dtype, "as_tensor")
     if isinstance(data, np.ndarray) and (kind is None or kind.np == data.dtype):
         shared = from_numpy(data)
@@ -252,7 +252,7 @@ def full(
     """A tensor of one value; its type follows the value unless ``dtype`` is given."""
     _check_layout("full", options)
     if isinstance(fill_value, TensorBase):
-        fill_value = fill_value.item()  # type: ignore[attr-defined]
+        fill_value = fill_value.item()
     kind = dtypes.of_scalar(fill_value) if dtype is None else dtypes.as_dtype(dtype, "full")
     backend, index = available(device)
     with backend.use(index):
@@ -303,7 +303,7 @@ def arange(
     _check_layout("arange", options)
     if end is None:
         start, end = 0, start
-    start, end, step = (v.item() if isinstance(v, TensorBase) else v for v in (start, end, step))  # type: ignore[attr-defined]
+    start, end, step = (v.item() if isinstance(v, TensorBase) else v for v in (start, end, step))
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +14,7 @@ from . import _printing
 from ._core import dtypes
 from ._core.device import device, device_of
 from ._core.grad_mode import mode
-from ._core.node import AccumulateGrad
+from ._core.node import AccumulateGrad, add_hook
 from ._core.size import Size
 from ._core.tensor_base import TensorBase, make_leaf, use_tensor_class, wrap
 from ._core.views import check_in_place, detached, node_of
@@ -287,6 +289,10 @@ class Tensor(TensorBase, TensorMethods):
     def data(self, value: Any) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self._node is not None and value._a.dtype.kind not in "fcV":
+            raise RuntimeError(
+                "data set to a tensor that requires gradients must be floating point or complex dtype"
+            )
         self._a = value._a
         self._view = None
 
@@ -323,7 +329,7 @@ class Tensor(TensorBase, TensorMethods):
         node = node_of(self)
         if node is None:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        return _add_hook(node.all_hooks().before, hook)
+        return add_hook(node.all_hooks().before, hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Any], None]) -> RemovableHandle:
         """Call ``hook(tensor)`` after the leaf's ``.grad`` was added to."""
@@ -332,7 +338,7 @@ class Tensor(TensorBase, TensorMethods):
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if type(node) is not AccumulateGrad:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-        return _add_hook(node.all_hooks().post, hook)
+        return add_hook(node.all_hooks().post, hook)
 
     def retain_grad(self) -> None:
         """Keep the gradient of a tensor that is not a leaf in ``.grad``."""
@@ -341,8 +347,6 @@ class Tensor(TensorBase, TensorMethods):
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if type(node) is AccumulateGrad or "_retain" in self.__dict__:
             return
-        import weakref
-
         me = weakref.ref(self)
 
         def keep(g: Any) -> None:
@@ -350,7 +354,7 @@ class Tensor(TensorBase, TensorMethods):
             if tensor is not None:
                 tensor._grad = g if tensor._grad is None else tensor._grad + g
 
-        self.__dict__["_retain"] = _add_hook(node.all_hooks().before, keep)
+        self.__dict__["_retain"] = add_hook(node.all_hooks().before, keep)
 
     @property
     def retains_grad(self) -> bool:
@@ -378,7 +382,9 @@ class Tensor(TensorBase, TensorMethods):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self.numpy()
-        return np.array(array, dtype=dtype, copy=copy) if dtype is not None or copy else array
+        if copy is not None:
+            return np.array(array, dtype=dtype, copy=copy)
+        return np.asarray(array, dtype=dtype)
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         return tensor(array)
@@ -433,7 +439,9 @@ class Tensor(TensorBase, TensorMethods):
 
     def _only(self, kind: str) -> Any:
         if self._a.size != 1:
-            raise RuntimeError(f"a Tensor with {self._a.size} elements cannot be converted to Scalar")
+            raise ValueError(
+                f"only one element tensors can be converted to Python scalars ({kind}() of one with {self._a.size})"
+            )
         return self.item()
 
     def __len__(self) -> int:
@@ -479,13 +487,17 @@ class Tensor(TensorBase, TensorMethods):
         if self._grad is not None:
             twin._grad = self._grad.__deepcopy__(memo)
         memo[id(self)] = twin
+        for name, value in self.__dict__.items():
+            if name not in _PRIVATE:
+                twin.__dict__[name] = copy.deepcopy(value, memo)
         return twin
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         if not self.is_leaf:
             warnings.warn("pickling a tensor that is not a leaf: its graph is not kept", stacklevel=2)
         host = backend_of(self._a).to_host(self._a)
-        return _rebuild, (type(self), np.array(host), str(self.device), self.is_leaf and self.requires_grad)
+        attributes = {name: value for name, value in self.__dict__.items() if name not in _PRIVATE}
+        return _rebuild, (type(self), np.array(host), str(self.device), self.is_leaf and self.requires_grad, attributes)
 
     def __dlpack__(self, **options: Any) -> Any:
         if self.requires_grad:
@@ -535,12 +547,6 @@ _TYPE_NAMES = {
 }  # fmt: skip
 
 
-def _add_hook(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandle:
-    handle = RemovableHandle(hooks)
-    hooks[handle.id] = hook
-    return handle
-
-
 class _no_record:
     def __enter__(self) -> None:
         self.outer, mode.grad = mode.grad, False
@@ -549,9 +555,16 @@ class _no_record:
         mode.grad = self.outer
 
 
-def _rebuild(cls: type[Any], array: np.ndarray, where: str, requires_grad: bool) -> Any:
-    made = tensor(array) if where == "cpu" else tensor(array, device=where)
-    return cls._make_subclass(cls, made, requires_grad) if cls is not Tensor else made.requires_grad_(requires_grad)
+_PRIVATE = ("_grad", "_retain", "_resting_node")
+"""Entries of a tensor's dictionary that are not the user's."""
+
+
+def _rebuild(
+    cls: type[Any], array: np.ndarray, where: str, requires_grad: bool, attributes: dict[str, Any]
+) -> Any:
+    made = cls._make_subclass(cls, tensor(array, device=where), requires_grad)
+    made.__dict__.update(attributes)
+    return made
 
 
 use_tensor_class(Tensor)

@@ -33,7 +33,9 @@ class device:
     type: str
     index: int | None
 
-    def __init__(self, device: str | int | device, index: int | None = None) -> None:
+    def __init__(self, device: Any, index: int | None = None) -> None:
+        kind: str
+        number: int | None
         if isinstance(device, int) and not isinstance(device, bool):
             kind, number = "cuda", device
         elif isinstance(device, str):

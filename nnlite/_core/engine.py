@@ -198,7 +198,7 @@ class _Walk:
                 v if v is None or isinstance(v, TensorBase) else wrap(_array(v)) for v in values
             )
 
-        for hook in tuple(node.hooks.after.values()):
+        for hook in tuple(node.all_hooks().after.values()):
             new = hook(show(results), show(g if type(g) is list else (g,)))
             if new is not None:
                 new = new if isinstance(new, tuple | list) else (new,)

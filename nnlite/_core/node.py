@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from ..utils.hooks import RemovableHandle
+
 next_seq = itertools.count(1).__next__
 """Creation numbers. A node's inputs were made before it, so backward visits nodes by falling number."""
 
@@ -59,12 +61,26 @@ class Hooks:
         self.post: OrderedDict[int, Callable[[Any], Any]] = OrderedDict()
 
 
+def add_hook(hooks: OrderedDict[int, Any], hook: Callable[..., Any]) -> RemovableHandle:
+    """Register a hook and return the handle that removes it."""
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    return handle
+
+
+def _one_of(new: Any, old: Any) -> Any:
+    """What a pre-hook returned, in the form in which the engine passes gradients."""
+    if new is None or isinstance(old, list):
+        return new
+    return new[0] if isinstance(new, tuple | list) else new
+
+
 class GraphNode:
     """What all nodes offer to users: name, hooks, the nodes before it."""
 
     __slots__ = ()
 
-    hooks: Hooks | None
+    hooks: Any  # Hooks or None, a slot of each subclass
     edges: tuple[Any, ...]
 
     def name(self) -> str:
@@ -83,6 +99,14 @@ class GraphNode:
         if self.hooks is None:
             self.hooks = Hooks()
         return self.hooks
+
+    def register_hook(self, fn: Callable[[Any, Any], Any]) -> RemovableHandle:
+        """Call ``fn(grad_inputs, grad_outputs)`` after the node's derivative; what it returns replaces grad_inputs."""
+        return add_hook(self.all_hooks().after, fn)
+
+    def register_prehook(self, fn: Callable[[Any], Any]) -> RemovableHandle:
+        """Call ``fn(grad_outputs)`` before the node's derivative; what it returns replaces grad_outputs."""
+        return add_hook(self.all_hooks().before, lambda g: _one_of(fn(g if isinstance(g, list) else (g,)), g))
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"

@@ -6,11 +6,19 @@ function, ``in_place`` writes the result of one into its first input. This file 
 
 from __future__ import annotations
 
+from typing import Any
+
+from . import operands
 from .elementwise import binary, unary, unbroadcast
 from .in_place import in_place
-from .operands import as_array, check_same_device, not_a_tensor, promote
+from .operands import as_array, check_same_device, not_a_tensor
 from .operation import OPS, OUT, Op, cast, op, recorded
 from .tensor_base import TensorBase
+
+def promote(name: str, x: Any, y: Any, to_float: bool = False) -> Any:
+    """Both operands of a binary operation in their common dtype, numbers as they are; see ``operands.promote``."""
+    return operands.promote(name, x, y, to_float, cast)
+
 
 __all__ = [
     "OPS",

@@ -111,6 +111,8 @@ def promote(name: str, x: Any, y: Any, to_float: bool, cast: Any) -> Any:
         if isinstance(value, TensorBase):
             if value._a.dtype != kind.np:
                 pair[i] = cast(value, kind.np)
+            elif value._a.dtype is not kind.np:
+                value._a = value._a.view(kind.np)  # equal but not the same object, as unpickling makes it
     for i, value in enumerate(pair):
         if not isinstance(value, TensorBase):
             pair[i] = number_for(value, pair[1 - i]._a)

@@ -281,7 +281,7 @@ def _call_of_two(self: Op) -> Callable[..., Any]:
             n.op = self
             n.edges = (xn, yn)
             n.attrs = attrs
-            n.shapes = (xa.shape, None if y is None else ya.shape)
+            n.shapes = (xa.shape, None if ya is None else ya.shape)
             if keep_x:
                 if keep_y and y is not None:
                     n.saved = (xa, ya)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable
+from operator import index
 from typing import Any, SupportsIndex, overload
 
 
@@ -31,7 +31,11 @@ class Size(tuple[int, ...]):
     __slots__ = ()
 
     def __new__(cls, sizes: Iterable[SupportsIndex] = (), /) -> Size:
-        return tuple.__new__(cls, _as_ints(sizes))
+        sizes = tuple(sizes)
+        try:
+            return tuple.__new__(cls, map(index, sizes))
+        except (TypeError, ValueError):
+            raise _not_an_int(sizes) from None
 
     def numel(self) -> int:
         """The number of elements of a tensor of this shape: the product of the sizes, 1 for an empty Size.
@@ -46,13 +50,14 @@ class Size(tuple[int, ...]):
     def __repr__(self) -> str:
         return f"torch.Size([{', '.join(map(str, self))}])"
 
-    @overload  # type: ignore[override]
-    def __getitem__(self, index: SupportsIndex) -> int: ...
     @overload
-    def __getitem__(self, index: slice) -> Size: ...
-    def __getitem__(self, index: SupportsIndex | slice) -> int | Size:
-        item = tuple.__getitem__(self, index)
-        return tuple.__new__(Size, item) if type(index) is slice else item
+    def __getitem__(self, key: SupportsIndex, /) -> int: ...
+    @overload
+    def __getitem__(self, key: slice, /) -> Size: ...
+    def __getitem__(self, key: SupportsIndex | slice, /) -> int | Size:
+        if type(key) is slice:
+            return tuple.__new__(Size, tuple.__getitem__(self, key))
+        return tuple.__getitem__(self, key)
 
     def __add__(self, other: Any) -> Size:
         if not isinstance(other, tuple):
@@ -74,13 +79,10 @@ class Size(tuple[int, ...]):
         return Size, (tuple(self),)
 
 
-def _as_ints(sizes: Iterable[SupportsIndex]) -> list[int]:
-    ints = []
+def _not_an_int(sizes: tuple[Any, ...]) -> TypeError:
     for position, item in enumerate(sizes):
         try:
-            ints.append(operator.index(item))
+            index(item)
         except (TypeError, ValueError):
-            raise TypeError(
-                f"torch.Size() takes an iterable of 'int' (item {position} is '{type(item).__name__}')"
-            ) from None
-    return ints
+            break
+    return TypeError(f"torch.Size() takes an iterable of 'int' (item {position} is '{type(item).__name__}')")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .node import AccumulateGrad
 
@@ -26,6 +26,11 @@ class TensorBase:
     _view: Any
 
     _grad: Any = None
+
+    if TYPE_CHECKING:  # the methods of nnlite/tensor.py
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __int__(self) -> int: ...
 
 
 _class: type[TensorBase] = TensorBase

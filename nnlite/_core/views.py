@@ -153,7 +153,7 @@ class _CopySlices:
     def backward(self, f: Any, g: Any, node: Node, saved: Any) -> tuple[Any, ...]:
         inner, chain = node.attrs["inner"], node.attrs["chain"]
         if isinstance(g, TensorBase):
-            rest: Any = g.clone()  # type: ignore[attr-defined]
+            rest: Any = g.clone()
             window = _replay(chain, rest)
             grads = inner.op.backward(f, window.clone(), inner, saved)
             if grads[0] is None:

@@ -72,7 +72,7 @@ def gradcheck(
     nondet_tol: float = 0.0,
     **options: Any,
 ) -> bool:
-    """Whether backward's gradients agree with central differences: \\|a - n\\| <= atol + rtol \\|n\\|.
+    """Whether backward's gradients agree with central differences: \|a - n\| <= atol + rtol \|n\|.
 
     Args:
         func: a function of tensors that returns a tensor or several.
@@ -98,7 +98,7 @@ def gradcheck(
 
 
 def _check(func: Any, inputs: tuple[Any, ...], eps: float, atol: float, rtol: float, nondet_tol: float) -> bool:
-    wanted = [t for t in inputs if isinstance(t, TensorBase) and t.requires_grad]  # type: ignore[attr-defined]
+    wanted = [t for t in inputs if isinstance(t, TensorBase) and t.requires_grad]
     if not wanted:
         raise ValueError(
             "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
@@ -156,7 +156,7 @@ def gradgradcheck(
 
     def first_derivative(*args: Any) -> Any:
         outs = _differentiable(func(*args[:count]))
-        wanted = [t for t in args[:count] if isinstance(t, TensorBase) and t.requires_grad]  # type: ignore[attr-defined]
+        wanted = [t for t in args[:count] if isinstance(t, TensorBase) and t.requires_grad]
         found = grad(outs, wanted, args[count:], create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 

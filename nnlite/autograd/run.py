@@ -46,10 +46,10 @@ def _checked(i: int, g: Any, a: Any) -> Any:
         raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     if tuple(g._a.shape) != tuple(a.shape):
         raise RuntimeError(
-            f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of "  # type: ignore[attr-defined]
+            f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of "
             f"torch.Size({list(a.shape)})."
         )
-    return g if g._a.dtype == a.dtype else g.to(dtypes.from_numpy[a.dtype])  # type: ignore[attr-defined]
+    return g if g._a.dtype == a.dtype else g.to(dtypes.from_numpy[a.dtype])
 
 
 def backward(

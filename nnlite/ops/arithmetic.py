@@ -260,7 +260,7 @@ def equal(input: Any, other: Any) -> bool:
 
 @public
 def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
-    """Whether \|x - y\| <= atol + rtol \|y\|, elementwise."""
+    """Whether |x - y| <= atol + rtol |y|, elementwise."""
     close = (input == other) | ((input - other).abs() <= atol + rtol * other.abs()) & other.isfinite()
     return close | (input.isnan() & other.isnan()) if equal_nan else close
 

@@ -172,7 +172,7 @@ log_or_zero = unary(
 """log(x), 0 where x <= 0: the derivative of x^y to y, which PyTorch defines as 0 at x = 0."""
 
 
-for _call, _formula, _names, _dunder in (
+for _pair, _formula, _names, _dunder in (
     (mul, "x * y", ("multiply",), "mul"),
     (pow_, "x to the power y", (), "pow"),
     (maximum, "the larger of x and y", (), ""),
@@ -188,8 +188,8 @@ for _call, _formula, _names, _dunder in (
     (bitwise_or, "the bits set in one or both", (), "or"),
     (bitwise_xor, "the bits set in just one", (), "xor"),
 ):
-    elementwise_pair(_call, _formula, names=_names, dunder=_dunder)
-for _call, _formula, _names in (
+    elementwise_pair(_pair, _formula, names=_names, dunder=_dunder)
+for _pair, _formula, _names in (
     (eq, "whether x = y", ()),
     (ne, "whether x and y differ", ("not_equal",)),
     (lt, "whether x < y", ("less",)),
@@ -197,4 +197,4 @@ for _call, _formula, _names in (
     (gt, "whether x > y", ("greater",)),
     (ge, "whether x >= y", ("greater_equal",)),
 ):
-    elementwise_pair(_call, _formula, names=_names, comparison=True)
+    elementwise_pair(_pair, _formula, names=_names, comparison=True)

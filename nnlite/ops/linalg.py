@@ -178,6 +178,9 @@ def _(f: Any, g: Any, node: Any, x: Any, y: Any) -> tuple[Any, ...]:
 @public(names=("ger",))
 def outer(input: Any, vec2: Any) -> Any:
     """The matrix of all products x_i y_j."""
+    for name, x in (("self", input), ("vec2", vec2)):
+        if x._a.ndim != 1:
+            raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {x._a.ndim}-D")
     return unsqueeze(input, 1) * unsqueeze(vec2, 0)
 
 
@@ -238,9 +241,10 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         >>> nnlite.nn.functional.linear(nnlite.ones(1, 3), nnlite.ones(2, 3), nnlite.tensor([0.0, 1.0]))
         tensor([[3., 4.]])
     """
-    a, w = getattr(input, "_a", None), getattr(weight, "_a", None)
-    if a is None or w is None or a.dtype is not w.dtype or type(a) is not type(w):
-        _same_dtype("linear", input, weight)
+    _same_dtype("linear", input, weight)
+    a, w = input._a, weight._a
+    if not a.ndim or not w.ndim:
+        raise RuntimeError(f"both arguments to linear need to be at least 1D, but they are {a.ndim}D and {w.ndim}D")
     if w.ndim == 1:
         result = matmul(input, weight)
         return result if bias is None else result + bias
@@ -252,6 +256,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         )
     if bias is not None and bias._a.dtype is not w.dtype:
         _same_dtype("linear", weight, bias)
+    if bias is not None and bias._a.shape != w.shape[:1]:
+        return linear(input, weight) + bias
     if a.ndim == 1:
         return squeeze(_linear(unsqueeze(input, 0), weight, bias), 0)
     return _linear(input, weight, bias)
@@ -287,13 +293,20 @@ def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
     return (f.triangle(g, **node.attrs),)
 
 
+def _check_matrix(name: str, x: Any) -> None:
+    if x._a.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+
+
 @public
 def triu(input: Any, diagonal: int = 0) -> Any:
     """The elements on and above a diagonal, zeros elsewhere."""
+    _check_matrix("triu", input)
     return _triangle(input, diagonal=diagonal, upper=True)
 
 
 @public
 def tril(input: Any, diagonal: int = 0) -> Any:
     """The elements on and below a diagonal, zeros elsewhere."""
+    _check_matrix("tril", input)
     return _triangle(input, diagonal=diagonal, upper=False)

@@ -6,10 +6,10 @@ import builtins
 import math
 from typing import Any
 
-from ..backends import backend_of
 from .._core import dtypes
 from .._core.op import cast, not_a_tensor, op
 from .._core.tensor_base import TensorBase, wrap
+from ..backends import backend_of
 from . import elementwise as e
 from ._axes import axes_of, axis_of, restore
 from ._public import public, put
@@ -164,7 +164,10 @@ def _summable(input: Any, dtype: Any) -> Any:
 
 
 @public
-def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
+def sum(
+    input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None, axis: Any = None,
+    keepdims: bool | None = None,
+) -> Any:  # fmt: skip
     """The sum over dimension(s) ``dim``, or over all.
 
     Example:
@@ -175,12 +178,29 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
     x = _tensor("sum", input)
     if dtype is not None or x._a.dtype.kind in "biu":
         x = _summable(x, dtype)
+    if axis is not None:
+        dim = axis
+    if keepdims is not None:
+        keepdim = keepdims
+    if type(keepdim) is not bool:
+        raise _not_bool("sum", keepdim)
     result = _sum(x, axis=None if dim is None else axes_of(dim, x._a.ndim), keepdims=keepdim)
+    if dtype is not None and result.dtype is not dtype:  # NumPy adds small integers up in int64
+        result = result.to(dtype)
     return result if out is None else put(result, out)
 
 
+def _not_bool(name: str, keepdim: Any) -> TypeError:
+    return TypeError(
+        f"{name}(): argument 'keepdim' must be bool, not {type(keepdim).__name__}; give several dimensions as a tuple"
+    )
+
+
 @public
-def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
+def mean(
+    input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None, axis: Any = None,
+    keepdims: bool | None = None,
+) -> Any:  # fmt: skip
     """The mean over dimension(s) ``dim``, or over all.
 
     Raises:
@@ -190,24 +210,27 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     kind = dtypes.from_numpy[x._a.dtype]
     if kind.category < dtypes.FLOAT:
         raise RuntimeError(
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-            f"Got: {_TITLES.get(kind.name, kind.name)}"
+            f"mean(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} dtype must be either a "
+            f"floating point or complex dtype. Got: {dtypes.TITLES[kind.name]}"
         )
+    if axis is not None:
+        dim = axis
+    if keepdims is not None:
+        keepdim = keepdims
+    if type(keepdim) is not bool:
+        raise _not_bool("mean", keepdim)
     result = _mean(x, axis=axes_of(dim, x._a.ndim), keepdims=keepdim)
     return result if out is None else put(result, out)
 
 
-_TITLES = {"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
-
-
-@public
+@public(numpy_names=True)
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The product over dimension ``dim``, or over all."""
     x = _summable(_tensor("prod", input), dtype)
     return _prod(x, axis=None if dim is None else axis_of(dim, x._a.ndim), keepdims=keepdim)
 
 
-@public
+@public(numpy_names=True)
 def var(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:
@@ -216,15 +239,16 @@ def var(
         dim, unbiased = None, dim
     if correction is None:
         correction = 1 if unbiased is None or unbiased else 0
+    if input._a.dtype.kind not in "fcV":
+        raise RuntimeError("std and var only support floating point and complex dtypes (convert with .float())")
     axes = axes_of(dim, input._a.ndim)
     count = _count(input._a.shape, axes)
     centred = input - _mean(input, axis=axes, keepdims=True)
-    freedom = builtins.max(count - correction, 0) if count == count else count
     total = _sum(centred * centred, axis=axes, keepdims=keepdim)
-    return total / freedom if freedom else total * math.nan if not count - correction else total / 0.0
+    return total / (builtins.max(count - correction, 0.0) if count == count else math.nan)
 
 
-@public
+@public(numpy_names=True)
 def std(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:
@@ -232,26 +256,26 @@ def std(
     return e.sqrt(var(input, dim, unbiased, keepdim, correction=correction))
 
 
-@public
+@public(numpy_names=True)
 def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     """The largest element over ``dim``; equal ones share the gradient."""
     _not_empty("amax", input, dim)
     return _amax(input, axis=axes_of(dim if dim != () else None, input._a.ndim), keepdims=keepdim)
 
 
-@public
+@public(numpy_names=True)
 def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     """The smallest element over ``dim``; equal ones share the gradient."""
     _not_empty("amin", input, dim)
     return _amin(input, axis=axes_of(dim if dim != () else None, input._a.ndim), keepdims=keepdim)
 
 
-def _not_empty(name: str, input: Any, dim: Any) -> None:
+def _not_empty(name: str, input: Any, dim: Any, whole: type[Exception] = RuntimeError) -> None:
     a = _tensor(name, input)._a
     axes = axes_of(dim if dim != () else None, a.ndim)
     if 0 in (a.shape if axes is None else [a.shape[i] for i in axes]):
         if axes is None:
-            raise RuntimeError(
+            raise whole(
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
                 "Specify the reduction dim with the 'dim' argument."
             )
@@ -297,7 +321,7 @@ class return_min(_Pair):
     __slots__ = ()
 
 
-@public
+@public(numpy_names=True)
 def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest element; along ``dim`` a pair (values, indices); with a tensor as ``dim``, the elementwise maximum.
 
@@ -309,50 +333,59 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return _extreme("max", input, dim, keepdim, True)
 
 
-@public
+@public(numpy_names=True)
 def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest element; along ``dim`` a pair (values, indices); with a tensor as ``dim``, the elementwise minimum."""
     return _extreme("min", input, dim, keepdim, False)
 
 
-@public
+@public(numpy_names=True)
 def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The index of the largest element along ``dim``, or in the flattened input."""
-    _not_empty("argmax", input, () if dim is None else dim)
-    axis = None if dim is None else axis_of(dim, input._a.ndim)
-    return _index_of_extreme(input, axis=axis if input._a.ndim else None, keepdims=keepdim, largest=True)
+    return _position("argmax", input, dim, keepdim, True)
 
 
-@public
+@public(numpy_names=True)
 def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The index of the smallest element along ``dim``, or in the flattened input."""
-    _not_empty("argmin", input, () if dim is None else dim)
+    return _position("argmin", input, dim, keepdim, False)
+
+
+def _position(name: str, input: Any, dim: int | None, keepdim: bool, largest: bool) -> Any:
+    if _tensor(name, input)._a.dtype.kind == "b":
+        raise RuntimeError(f"{name}(): does not support bool input (convert it with .int())")
+    _not_empty(name, input, () if dim is None else dim, IndexError)
     axis = None if dim is None else axis_of(dim, input._a.ndim)
-    return _index_of_extreme(input, axis=axis if input._a.ndim else None, keepdims=keepdim, largest=False)
+    return _index_of_extreme(input, axis=axis if input._a.ndim else None, keepdims=keepdim, largest=largest)
 
 
-@public
+@public(numpy_names=True)
 def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """Whether one element over ``dim`` is not zero."""
+    if dim == ():
+        return input != 0
     return _any(input, axis=axes_of(dim, input._a.ndim), keepdims=keepdim)
 
 
-@public
+@public(numpy_names=True)
 def all(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """Whether no element over ``dim`` is zero."""
+    if dim == ():
+        return input != 0
     return _all(input, axis=axes_of(dim, input._a.ndim), keepdims=keepdim)
 
 
-@public
+@public(numpy_names=True)
 def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Any:
     """The running sum along ``dim``."""
     x = _summable(_tensor("cumsum", input), dtype)
-    return _cumsum(x, axis=axis_of(dim, x._a.ndim)) if x._a.ndim else x.clone()
+    axis = axis_of(dim, x._a.ndim)
+    return _cumsum(x, axis=axis) if x._a.ndim else x.clone()
 
 
-@public
+@public(numpy_names=True)
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Any:
-    """The p-norm over ``dim`` of the elements, taken as one vector: (sum \|x\|^p)^(1/p).
+    """The p-norm over ``dim`` of the elements, taken as one vector: (sum |x|^p)^(1/p).
 
     ``p`` is ``"fro"`` (2), a number, or ``inf``/``-inf`` for the largest or smallest magnitude.
     """

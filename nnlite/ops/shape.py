@@ -9,7 +9,7 @@ from .._core.op import OPS, Op, TensorBase, in_place, not_a_tensor, op, unbroadc
 from .._core.size import Size
 from .._core.views import View
 from ._public import METHODS, public
-from ._axes import axis_of
+from ._axes import axes_of, axis_of
 
 
 def sizes_of(args: tuple[Any, ...]) -> tuple[int, ...]:
@@ -97,13 +97,14 @@ def resolve(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
     Raises:
         RuntimeError: the sizes do not fit ``numel`` elements.
     """
-    known = 1
+    known, negative = 1, 0
     for n in shape:
         known *= n
-    if known == numel:
-        if known or min(shape, default=0) >= 0:
-            return shape
-    elif known < 0 and shape.count(-1) == 1 and numel % known == 0:
+        if n < 0:
+            negative += 1
+    if known == numel and not negative:
+        return shape
+    if negative == 1 and known and -1 in shape and numel % known == 0:
         return tuple([numel // -known if n == -1 else n for n in shape])
     if shape.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
@@ -112,9 +113,8 @@ def resolve(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
             f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
             "can be any value and is ambiguous"
         )
-    negative = next((n for n in shape if n < -1), None)
-    if negative is not None:
-        raise RuntimeError(f"invalid shape dimension {negative}")
+    if negative and min(shape) < -1:
+        raise RuntimeError(f"invalid shape dimension {min(shape)}")
     raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
 
 
@@ -200,6 +200,7 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 @public
 def unflatten(input: Any, dim: int, sizes: Any) -> Any:
     """Dimension ``dim`` as several; one size may be -1."""
+    _has_dimensions("unflatten", input)
     shape = input._a.shape
     axis = axis_of(dim, len(shape))
     inner = sizes_of((sizes,))
@@ -219,7 +220,7 @@ def ravel(input: Any) -> Any:
     return reshape(input, -1)
 
 
-@public
+@public(numpy_names=True)
 def squeeze(input: Any, dim: Any = None) -> Any:
     """The input without its dimensions of size 1, or without those of ``dim`` that have size 1."""
     shape = input._a.shape
@@ -229,7 +230,7 @@ def squeeze(input: Any, dim: Any = None) -> Any:
     return _squeeze_one(input, shape=tuple(n for i, n in enumerate(shape) if n != 1 or i not in axes))
 
 
-@public
+@public(numpy_names=True)
 def unsqueeze(input: Any, dim: int) -> Any:
     """The input with a dimension of size 1 put in at ``dim``."""
     shape = input._a.shape
@@ -371,6 +372,8 @@ def _common(name: str, tensors: Any) -> list[Any]:
     if isinstance(tensors, TensorBase) or not isinstance(tensors, tuple | list):
         raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
     if not tensors:
+        if name == "stack":
+            raise RuntimeError("stack expects a non-empty TensorList")
         raise ValueError(f"{name}(): expected a non-empty list of Tensors")
     for i, x in enumerate(tensors):
         if not isinstance(x, TensorBase):
@@ -385,7 +388,7 @@ def _common(name: str, tensors: Any) -> list[Any]:
     return list(tensors)
 
 
-@public(method=False, names=("concat", "concatenate"))
+@public(method=False, names=("concat", "concatenate"), numpy_names=True)
 def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
     """The tensors one behind the other along ``dim``.
 
@@ -417,7 +420,7 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
     return result if out is None else put(result, out)
 
 
-@public(method=False)
+@public(method=False, numpy_names=True)
 def stack(tensors: Any, dim: int = 0) -> Any:
     """Tensors of one shape along a new dimension ``dim``."""
     parts = _common("stack", tensors)
@@ -433,8 +436,9 @@ def stack(tensors: Any, dim: int = 0) -> Any:
 
 
 @public
-def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
+def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
     """Parts of a size (the last may be smaller), or of the sizes given, along ``dim``. Views."""
+    _has_dimensions("split", input)
     axis = axis_of(dim, input._a.ndim)
     size = input._a.shape[axis]
     if isinstance(split_size_or_sections, int):
@@ -458,16 +462,24 @@ def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
 
 
 @public
-def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
+def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     """At most ``chunks`` parts of equal size (the last may be smaller) along ``dim``. Views."""
+    _has_dimensions("chunk", input)
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     size = input._a.shape[axis_of(dim, input._a.ndim)]
-    return split(input, max(-(-size // chunks), 1), dim)
+    if not size:
+        return split(input, [0] * chunks, dim)
+    return split(input, -(-size // chunks), dim)
+
+
+def _has_dimensions(name: str, input: Any) -> None:
+    if not input._a.ndim:
+        raise RuntimeError(f"{name} expects at least a 1-dimensional tensor, got one of 0 dimensions")
 
 
 @public
-def unbind(input: Any, dim: int = 0) -> Any:
+def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     """The slices along ``dim``, without it. Views."""
     axis = axis_of(dim, input._a.ndim)
     return tuple(input[(slice(None),) * axis + (i,)] for i in range(input._a.shape[axis]))
@@ -486,7 +498,8 @@ def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
 @public
 def flip(input: Any, *dims: Any) -> Any:
     """The order of the elements reversed along ``dims``. A copy."""
-    return _flip(input, axis=tuple(axis_of(d, input._a.ndim) for d in sizes_of(dims)))
+    axes = axes_of(sizes_of(dims), input._a.ndim)
+    return input.clone() if axes is None else _flip(input, axis=axes)
 
 
 @public(only_method=True)

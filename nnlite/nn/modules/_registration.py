@@ -209,7 +209,7 @@ class ModuleRegistry:
                 f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
             )
         if isinstance(value, Buffer):
-            persistent = value.persistent  # type: ignore[attr-defined]
+            persistent = value.persistent
         else:
             persistent = name not in self._non_persistent_buffers_set
         own = type(self).register_buffer is not ModuleRegistry.register_buffer

@@ -1,0 +1,95 @@
+"""Write the type stubs of what is registered with ``@public``: ``python -m nnlite._stubs``.
+
+The functions and methods come from the registry at import, where type checkers and editors cannot see them.
+``_functions.pyi`` and ``_methods.pyi`` tell them; a test fails when these files are not what this module writes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .ops import FUNCTIONS, METHODS
+
+_HEAD = '''# Written by `python -m nnlite._stubs`; do not edit.
+from builtins import bool as _bool, float as _float, int as _int
+from typing import Any
+
+from .tensor import Tensor
+
+'''
+_NOT_ONE_TENSOR = {"max", "min", "where", "nonzero"}
+"""Functions that return a tensor or several, by their arguments."""
+_IGNORES = {
+    "__eq__": "  # type: ignore[override]",
+    "__ne__": "  # type: ignore[override]",
+    "__isub__": "  # type: ignore[misc]",
+}
+_BUILTIN = re.compile(r"\b(bool|float|int)\b")  # methods of these names hide the types
+
+
+def _types(annotation: str) -> str:
+    return _BUILTIN.sub(r"_\1", annotation)
+
+
+def _signature(function: Callable[..., Any], method: bool) -> str:
+    """The parameters and the result as stub text; results are tensors unless the function says otherwise."""
+    signature = inspect.signature(function)
+    parameters = list(signature.parameters.values())
+    parts: list[str] = []
+    star = False
+    for i, p in enumerate(parameters):
+        text = p.name
+        annotation = p.annotation if isinstance(p.annotation, str) and not (method and i == 0) else ""
+        if p.kind is p.VAR_POSITIONAL:
+            text, star = f"*{p.name}", True
+        elif p.kind is p.VAR_KEYWORD:
+            text = f"**{p.name}"
+        elif p.kind is p.KEYWORD_ONLY and not star:
+            parts.append("*")
+            star = True
+        text += f": {_types(annotation)}" if annotation else ""
+        if p.default is not p.empty:
+            text += " = ..." if annotation else "=..."
+        parts.append(text)
+        if p.kind is p.POSITIONAL_ONLY and (
+            i + 1 == len(parameters) or parameters[i + 1].kind is not p.POSITIONAL_ONLY
+        ):
+            parts.append("/")
+    result = signature.return_annotation
+    if result == "Any" and function.__name__ not in _NOT_ONE_TENSOR:
+        result = "Tensor"
+    return f"({', '.join(parts)}) -> {_types(result)}: ..."
+
+
+def functions_stub() -> str:
+    """The text of ``_functions.pyi``."""
+    lines = [_HEAD]
+    for name in sorted(FUNCTIONS):
+        if not keyword.iskeyword(name):
+            lines.append(f"def {name}{_signature(FUNCTIONS[name], False)}\n")
+    return "".join(lines)
+
+
+def methods_stub() -> str:
+    """The text of ``_methods.pyi``."""
+    lines = [_HEAD, "\nclass TensorMethods:\n"]
+    for name in sorted(METHODS):
+        override = _IGNORES.get(name, "")
+        lines.append(f"    def {name}{_signature(METHODS[name], True)}{override}\n")
+    return "".join(lines)
+
+
+def main() -> None:
+    """Write both files beside this one."""
+    here = Path(__file__).parent
+    (here / "_functions.pyi").write_text(functions_stub(), encoding="utf-8")
+    (here / "_methods.pyi").write_text(methods_stub(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
