@@ -22,7 +22,8 @@ def axes_of(dim: Any, ndim: int) -> tuple[int, ...] | None:
     if dim is None:
         return None
     if isinstance(dim, int):
-        return (axis_of(dim, ndim),) if ndim else None
+        axis = axis_of(dim, ndim)
+        return (axis,) if ndim else None
     axes = tuple(axis_of(d, ndim) for d in dim)
     if len(set(axes)) != len(axes):
         repeated = next(a for a in axes if axes.count(a) > 1)

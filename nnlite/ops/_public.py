@@ -6,6 +6,7 @@ registry; ``python -m nnlite._stubs`` writes the type stubs of both from it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,11 +19,21 @@ METHODS: dict[str, Callable[..., Any]] = {}
 
 
 def public(
-    function: Any = None, *, names: tuple[str, ...] = (), method: bool = True, only_method: bool = False
+    function: Any = None,
+    *,
+    names: tuple[str, ...] = (),
+    method: bool = True,
+    only_method: bool = False,
+    numpy_names: bool = False,
 ) -> Any:
-    """Register a function under its own name and ``names``, as a function, a method, or both."""
+    """Register a function under its own name and ``names``, as a function, a method, or both.
+
+    With ``numpy_names`` it takes ``axis`` for ``dim`` and ``keepdims`` for ``keepdim``, as PyTorch's functions do.
+    """
 
     def register(f: _F) -> _F:
+        if numpy_names:
+            f = _with_numpy_names(f)
         for name in (f.__name__, *names):
             if not only_method:
                 FUNCTIONS[name] = f
@@ -31,6 +42,18 @@ def public(
         return f
 
     return register if function is None else register(function)
+
+
+def _with_numpy_names(f: Any) -> Any:
+    @functools.wraps(f)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if "axis" in kwargs:
+            kwargs["dim"] = kwargs.pop("axis")
+        if "keepdims" in kwargs:
+            kwargs["keepdim"] = kwargs.pop("keepdims")
+        return f(*args, **kwargs)
+
+    return call
 
 
 def elementwise(call: Callable[..., Any], doc: str, *, names: tuple[str, ...] = (), inplace: bool = True) -> None:

@@ -182,7 +182,7 @@ def _index_array(part: Any, a: Any) -> Any:
         if raw.dtype.kind not in "iub" or raw.dtype.name in ("int8", "int16"):
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
         if raw.ndim == 0 and raw.dtype.kind == "i":
-            return int(part)  # type: ignore[call-overload]
+            return int(part)
         if type(raw) is not type(a):
             raw = _follow(raw, a)
     return raw.astype("bool") if raw.dtype == np.uint8 else raw
@@ -459,27 +459,57 @@ def _scattered(input: Any, indices: Any, values: Any) -> Any:
 @public
 def index_select(input: Any, dim: int, index: Any) -> Any:
     """The slices at the positions ``index`` (a vector of integers) along ``dim``. A copy."""
+    axis = axis_of(dim, input._a.ndim)
     if index._a.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
-    return input[(slice(None),) * axis_of(dim, input._a.ndim) + (index.reshape(-1),)]
+    if index._a.dtype.name not in ("int32", "int64"):
+        raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
+    check_same_device("index_select", (input._a, index._a))
+    if not input._a.ndim:
+        return index_select(input.reshape(1), 0, index)[0]
+    backend_of(input._a).check_index(index._a, input._a.shape[axis], "index_select", low=0)
+    return _take(input, index=_kept(input, (slice(None),) * axis + (index._a.reshape(-1),)))
 
 
 @public
 def gather(input: Any, dim: int, index: Any) -> Any:
     """out[i][j] = input[index[i][j]][j] for ``dim`` 0, and so on for other dimensions."""
     axis = axis_of(dim, input._a.ndim)
-    if index._a.ndim != input._a.ndim:
-        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
-    check_same_device("gather", (input._a, index._a))
-    backend_of(input._a).check_index(index._a, input._a.shape[axis], "gather", RuntimeError)
+    if not input._a.ndim and not index._a.ndim:
+        return gather(input.reshape(1), 0, index.reshape(1))[0]
+    _check_along("gather", axis, index, input)
     return _take_along_axis(input, index, axis=axis)
+
+
+def _check_along(name: str, axis: int, index: Any, input: Any, src: Any = None) -> None:
+    """Raise for an index that does not fit the tensor it picks from and the tensor it places."""
+    a, where = input._a, index._a
+    check_same_device(name, (a, where))
+    if where.ndim != a.ndim:
+        raise RuntimeError(f"{name}(): Index tensor must have the same number of dimensions as input tensor")
+    if where.dtype.name not in ("int32", "int64"):
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
+    for i, n in enumerate(where.shape):
+        if i != axis and n > a.shape[i]:
+            raise RuntimeError(
+                f"Size does not match at dimension {i} expected index {list(where.shape)} to be no larger than self "
+                f"{list(a.shape)} apart from dimension {axis}"
+            )
+    if src is not None:
+        if src._a.dtype != a.dtype:
+            raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
+        if src._a.ndim != where.ndim or any(n > m for n, m in zip(where.shape, src._a.shape, strict=True)):
+            raise RuntimeError(
+                f"Expected index {list(where.shape)} to be no larger than src {list(src._a.shape)} ({name}())"
+            )
+    backend_of(a).check_index(where, a.shape[axis], name, RuntimeError, low=0)
 
 
 @public
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     """The input with ``src`` added at the positions ``index`` along ``dim``: the reverse of :func:`nnlite.gather`."""
     axis = axis_of(dim, input._a.ndim)
-    backend_of(input._a).check_index(index._a, input._a.shape[axis], "scatter_add", RuntimeError)
+    _check_along("scatter_add", axis, index, input, src)
     part = src if src._a.shape == index._a.shape else src[tuple(slice(n) for n in index._a.shape)]
     return add(input, _put_along_axis(part, index, axis=axis, shape=input._a.shape))
 
@@ -494,27 +524,30 @@ def scatter_add_(input: Any, dim: int, index: Any, src: Any) -> Any:
 def scatter_(input: Any, dim: int, index: Any, src: Any) -> Any:
     """Write ``src`` (a tensor or a number) at the positions ``index`` along ``dim``, in place."""
     axis = axis_of(dim, input._a.ndim)
-    backend = backend_of(input._a)
-    backend.check_index(index._a, input._a.shape[axis], "scatter", RuntimeError)
+    _check_along("scatter", axis, index, input, src if isinstance(src, TensorBase) else None)
     values = _values(input, src)
     if values._a.ndim and values._a.shape != index._a.shape:
         values = values[tuple(slice(n) for n in index._a.shape)]
-    return in_place(_write_index, input, values, index=_along(backend.xp, index._a, axis))
+    where = _along(backend_of(input._a).xp, index._a, axis)
+    return in_place(_write_index, input, values, index=_kept(input, where))
 
 
 @public
 def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
     """The indices of the elements that are not zero: a matrix with a row for each, or one vector for each dimension."""
-    found = backend_of(input._a).xp.nonzero(input._a)
+    a = input._a
+    xp = backend_of(a).xp
+    found = xp.nonzero(a if a.ndim else a.reshape(1))
     if as_tuple:
         return tuple(wrap(part) for part in found)
-    xp = backend_of(input._a).xp
-    return wrap(xp.stack(found, axis=1) if found else xp.zeros((int(bool(input)), 0), "int64"))
+    return wrap(xp.stack(found, axis=1) if a.ndim else xp.zeros((found[0].shape[0], 0), "int64"))
 
 
 @public
 def masked_select(input: Any, mask: Any) -> Any:
     """The elements where ``mask`` (broadcast with the input) is true, in one dimension."""
+    if mask._a.dtype.kind != "b":
+        raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype} (compare: mask != 0)")
     shape = np.broadcast_shapes(input._a.shape, mask._a.shape)
     return input.expand(shape)[mask.expand(shape)]
 
@@ -522,6 +555,8 @@ def masked_select(input: Any, mask: Any) -> Any:
 @public
 def select(input: Any, dim: int, index: int) -> Any:
     """The slice at ``index`` along ``dim``, without that dimension. A view."""
+    if not input._a.ndim:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
     axis = axis_of(dim, input._a.ndim)
     size = input._a.shape[axis]
     if not -size <= index < size:
@@ -534,10 +569,16 @@ def select(input: Any, dim: int, index: int) -> Any:
 @public
 def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
     """``length`` elements from ``start`` on along ``dim``. A view."""
+    if not input._a.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     axis = axis_of(dim, input._a.ndim)
     size, start = input._a.shape[axis], int(start)
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    if not -size <= start <= size:
+        raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
     begin = start + size if start < 0 else start
-    if length < 0 or not 0 <= begin <= size - length:
+    if begin > size - length:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
     return _getitem(input, index=(slice(None),) * axis + (slice(begin, begin + length),))
 
