@@ -84,5 +84,6 @@ def _not_an_int(sizes: tuple[Any, ...]) -> TypeError:
         try:
             index(item)
         except (TypeError, ValueError):
-            break
-    return TypeError(f"torch.Size() takes an iterable of 'int' (item {position} is '{type(item).__name__}')")
+            kind = type(item).__name__
+            return TypeError(f"torch.Size() takes an iterable of 'int' (item {position} is '{kind}')")
+    return TypeError("torch.Size() takes an iterable of 'int'")

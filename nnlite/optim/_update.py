@@ -32,7 +32,7 @@ def run(rule: Rule, xp: Any, arrays: Arrays) -> None:
 
 def _run_in_float32(rule: Rule, xp: Any, arrays: Arrays) -> None:
     # float16 and bfloat16 cannot hold the numbers of a rule: 0.999 is 1 in bfloat16, and 1e-8 is 0 in float16.
-    wide = [None if a is None else a.astype(np.float32) for a in arrays]
+    wide: list[Any] = [None if a is None else a.astype(np.float32) for a in arrays]
     rule(xp, *wide)
     for narrow, result in zip(arrays[:-1], wide[:-1], strict=True):
         if narrow is not None:

@@ -82,7 +82,7 @@ class Adam(Optimizer):
         check_learning_rate(lr)
         check_not_negative("epsilon value", eps)
         for index in (0, 1):
-            if not 0.0 <= betas[index] < 1.0:
+            if not 0.0 <= float(betas[index]) < 1.0:
                 raise ValueError(f"Invalid beta parameter at index {index}: {betas[index]}")
         check_not_negative("weight_decay value", weight_decay)
         check_options(foreach=foreach, fused=fused, differentiable=differentiable, capturable=capturable)
@@ -184,11 +184,22 @@ def _update(
         p *= 1 - lr * weight_decay
     elif weight_decay:
         g = g + weight_decay * p
-    m += (1 - beta1) * (g - m)
+    work = xp.empty_like(p)
+    # m <- beta1 * m + (1 - beta1) * g
+    xp.subtract(g, m, out=work)
+    work *= 1 - beta1
+    m += work
+    # v <- beta2 * v + (1 - beta2) * g * g
+    xp.multiply(g, g, out=work)
+    work *= 1 - beta2
     v *= beta2
-    v += (1 - beta2) * g * g
+    v += work
     if largest_v is not None:
         v = xp.maximum(largest_v, v, out=largest_v)
-    # The corrections 1 - beta**t are moved out of the arrays, which saves a pass over them.
+    # p <- p - lr * m_hat / (sqrt(v_hat) + eps), with the corrections 1 - beta**t taken out of the arrays
     scale = math.sqrt(1 - beta2**t)
-    p -= (lr * scale / (1 - beta1**t)) * m / (xp.sqrt(v) + eps * scale)
+    xp.sqrt(v, out=work)
+    work += eps * scale
+    xp.divide(m, work, out=work)
+    work *= lr * scale / (1 - beta1**t)
+    p -= work

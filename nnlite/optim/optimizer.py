@@ -238,7 +238,7 @@ class Optimizer:
         """Run an update rule on a parameter's array, its state's arrays and its gradient's, in place."""
         array = p._a
         backend = tables[type(array)].backend_
-        arrays = (array, *state, p.grad._a)  # type: ignore[union-attr]
+        arrays = (array, *state, p.grad._a)
         if backend.has_indices:
             with backend.use(backend.index_of(array)):
                 run(rule, backend.xp, arrays)
