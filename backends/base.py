@@ -105,7 +105,7 @@ class Backend:
     ) -> None:
         """Raise ``error`` if an integer array has values outside [low, size); ``low`` is -size unless given.
 
-        A device that works on its own checks later: see ``deferred.py``.
+        A device that works on its own looks at the values later: see ``deferred.py``.
         """
         if index.size:
             least, most = index.min(), index.max()

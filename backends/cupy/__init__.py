@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..base import Backend, DeviceUnavailableError
+from ..base import DeviceUnavailableError
+from ..deferred import DeferringBackend
 from ..kernels import Override
 from ..registry import register_backend
 
@@ -52,7 +53,7 @@ def explain(status: int, text: str, driver: int, runtime: int) -> str:
     return f"cuda is not available: {text}"
 
 
-class CupyBackend(Backend):
+class CupyBackend(DeferringBackend):
     """NVIDIA GPUs.
 
     Args:
@@ -62,9 +63,9 @@ class CupyBackend(Backend):
 
     name = "cuda"
     has_indices = True
-    checks_indices = False
 
     def __init__(self, cupy: Any) -> None:
+        super().__init__()
         self._cupy = cupy
         self._runtime = cupy.cuda.runtime
         self._count: int | None = None
@@ -114,11 +115,8 @@ class CupyBackend(Backend):
         with self.use(index):
             return self._cupy.array(native)
 
-    def to_host(self, array: Any) -> np.ndarray:
+    def fetch(self, array: Any) -> np.ndarray:
         return array.get(order="A")
-
-    def to_scalar(self, array: Any) -> Any:
-        return array.item()
 
     def to_index(self, array: Any, index: int | None) -> Any:
         if index is None or index == array.device.id:
@@ -126,7 +124,7 @@ class CupyBackend(Backend):
         with self.use(index):
             return array.copy()
 
-    def synchronize(self, index: int | None = None) -> None:
+    def wait(self, index: int | None) -> None:
         with self.use(index):
             self._runtime.deviceSynchronize()
 

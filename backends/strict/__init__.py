@@ -12,11 +12,9 @@ conversion, functions that CuPy lacks), and every time the host waits for the de
 from __future__ import annotations
 
 import os
-from typing import Any
-
 import numpy as np
 
-from ..base import Backend
+from ..deferred import DeferringBackend
 from ..kernels import Override
 from ..registry import register_backend
 from .array import StrictArray, from_host, memory
@@ -37,22 +35,18 @@ OVERRIDES: dict[str, Override] = {}
 """No kernel of its own: the generic bodies are what this device is there to check."""
 
 
-class StrictBackend(Backend):
+class StrictBackend(DeferringBackend):
     """The stand-in for a CUDA device."""
 
     name = "strict"
     array_type = StrictArray
     xp = xp
-    checks_indices = False
 
     def from_host(self, array: np.ndarray, index: int | None = None) -> StrictArray:
         return from_host(array)
 
-    def to_host(self, array: StrictArray) -> np.ndarray:
+    def fetch(self, array: StrictArray) -> np.ndarray:
         return array.get(order="A")
-
-    def to_scalar(self, array: StrictArray) -> Any:
-        return array.item()
 
     def device_name(self, index: int | None = None) -> str:
         return "strict (NumPy behind CuPy's interface)"
