@@ -10,6 +10,7 @@ import pkgutil
 import pytest
 
 import nnlite
+from nnlite.ops._public import FUNCTIONS, METHODS
 
 MODULES = [
     "nnlite",
@@ -25,6 +26,16 @@ MODULES = [
 def test_examples(name):
     failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
     assert failed == 0
+
+
+@pytest.mark.parametrize("table", [FUNCTIONS, METHODS], ids=["functions", "methods"])
+def test_examples_of_functions_made_from_tables(table):
+    """`nnlite.exp` and its like are made by a function and stand in no module."""
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for name, function in table.items():
+        runner.run(parser.get_doctest(function.__doc__ or "", {}, name, None, None))
+    assert runner.summarize(verbose=False).failed == 0
+    assert runner.tries > 0
 
 
 def test_examples_are_found():
