@@ -250,6 +250,7 @@ def test_weighted_random_sampler_without_replacement():
         drawn = list(WeightedRandomSampler([1.0, 3.0, 0.0, 4.0], 3, replacement=False, generator=generator(seed)))
         assert sorted(drawn) == [0, 1, 3]
         first[drawn[0]] += 1
+    assert list(WeightedRandomSampler([0.0, 2.0, 0.0], 3, replacement=False)) == [1, 0, 2]
     assert abs(first[0] / 3000 - 1 / 8) < 0.03
     assert abs(first[1] / 3000 - 3 / 8) < 0.03
 
@@ -268,7 +269,6 @@ def test_weighted_random_sampler_errors():
         ([float("inf")], 1, True, "`inf`"),
         ([0.0, 0.0], 1, True, "sum of probabilities <= 0"),
         ([1.0, 1.0], 3, False, "cannot sample n_sample"),
-        ([1.0, 0.0], 2, False, "not enough non-negative category"),
     ]:
         with pytest.raises(RuntimeError, match=message):
             list(WeightedRandomSampler(weights, n, replacement))
@@ -289,6 +289,18 @@ def test_batch_sampler(n, drop_last):
         expected = [b for b in expected if len(b) == 4]
     assert batches == expected
     assert len(sampler) == len(expected)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"num_samples": 7}, {"num_samples": 25}, {"replacement": True}, {"replacement": True, "num_samples": 70}],
+)
+def test_batches_of_random_samplers_are_its_indices_in_order(options):
+    one = RandomSampler(range(10), generator=generator(), **options)
+    other = RandomSampler(range(10), generator=generator(), **options)
+    batches = list(BatchSampler(one, 4, drop_last=False))
+    assert [len(b) for b in batches[:-1]] == [4] * (len(batches) - 1)
+    assert [i for batch in batches for i in batch] == list(other)
 
 
 def test_batch_sampler_errors():

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...creation import as_tensor
+from ..._core.op import OPS
+from ...backends import backend_for
 from ...tensor import Tensor
 from ._collate import collate_tensors, default_collate, default_collate_fn_map
 from .dataset import Subset, TensorDataset
@@ -28,18 +29,31 @@ def map_fetcher(dataset: Any, batched: bool, collate_fn: Callable[[Any], Any]) -
             return collate_fn(dataset.__getitems__(indices))
         return collate_fn([dataset[index] for index in indices])
 
-    # Samples that are rows of tensors, to be stacked again: the same batch comes of one look-up in each tensor.
-    whole = rows_of(dataset) if collate_fn is default_collate else None
-    if whole is None or default_collate_fn_map.get(Tensor) is not collate_tensors:
+    rows = rows_of(dataset) if collate_fn is default_collate else None
+    if rows is None or default_collate_fn_map.get(Tensor) is not collate_tensors:
         return one_by_one
-    return lambda indices: whole(indices) if _plain(indices) else one_by_one(indices)
+    return WholeBatches(rows, one_by_one)
 
 
-def _plain(indices: Any) -> bool:
-    return isinstance(indices, list) and len(indices) > 0 and set(map(type, indices)) <= _INTEGERS
+class WholeBatches:
+    """For samples that are rows of tensors, to be stacked again: the same batch comes of one look-up in each tensor.
+
+    It takes indices as a list or as an array. What is no list of ints is left to ``other``.
+    """
+
+    def __init__(self, rows: Callable[[np.ndarray], list[Tensor]], other: Fetch) -> None:
+        self._rows = rows
+        self._other = other
+
+    def __call__(self, indices: Any) -> Any:
+        if isinstance(indices, np.ndarray):
+            return self._rows(indices)
+        if isinstance(indices, list) and indices and set(map(type, indices)) <= _INTEGERS:
+            return self._rows(np.array(indices, np.int64))
+        return self._other(indices)
 
 
-def rows_of(dataset: Any) -> Callable[[list[int]], list[Tensor]] | None:
+def rows_of(dataset: Any) -> Callable[[np.ndarray], list[Tensor]] | None:
     """A function that takes several rows of a TensorDataset, or of a subset of one, at once; None for other datasets.
 
     A subclass with a ``__getitem__`` or ``__getitems__`` of its own is asked for each sample.
@@ -56,29 +70,35 @@ def rows_of(dataset: Any) -> Callable[[list[int]], list[Tensor]] | None:
     if kind.__getitem__ is not Subset.__getitem__ or kind.__getitems__ is not Subset.__getitems__:
         return None
     inner = rows_of(dataset.dataset)
-    if inner is None:
+    if inner is None or not set(map(type, dataset.indices)) <= _INTEGERS:
         return None
-    numbers = dataset.indices
-
-    def take(indices: list[int]) -> list[Tensor]:
-        chosen = [numbers[i] for i in indices]
-        return inner(chosen) if _plain(chosen) else default_collate([dataset.dataset[i] for i in chosen])
-
-    return take
+    numbers = np.array(dataset.indices, np.int64)
+    return lambda indices: inner(numbers[indices])
 
 
-def take_rows(tensors: tuple[Tensor, ...], indices: list[int]) -> list[Tensor]:
+def take_rows(tensors: tuple[Tensor, ...], indices: np.ndarray) -> list[Tensor]:
     """The rows of each tensor at ``indices``.
 
     Neighbouring rows are copied as one block. They are copied, not a view: whoever writes to a batch in place must not
-    write to the dataset.
+    write to the dataset. The indices are checked here, on the host, so that no device has to be waited for.
     """
-    first, count = indices[0], len(indices)
-    neighbours = indices[-1] - first == count - 1 and indices == list(range(first, first + count))
-    if neighbours and first >= 0 and first + count <= min(t.shape[0] for t in tensors):
-        return [t[first : first + count].clone() for t in tensors]
-    rows = as_tensor(np.array(indices, np.int64))
-    return [t[rows] for t in tensors]
+    first, end, size = int(indices[0]), int(indices[-1]) + 1, min(t.shape[0] for t in tensors)
+    if end - first == len(indices) and first >= 0 and end <= size and (np.diff(indices) == 1).all():
+        return [t[first:end].clone() for t in tensors]
+    if indices.min() < -size or indices.max() >= size:
+        bad = next(i for i in indices.tolist() if not -size <= i < size)
+        raise IndexError(f"index {bad} is out of bounds for dimension 0 with size {size}")
+    return [_take(t, index=(_beside(t, indices),)) for t in tensors]
+
+
+_take = OPS["index"].call
+"""``t[index]`` without a look at the index."""
+
+
+def _beside(t: Tensor, rows: np.ndarray) -> Any:
+    """Index numbers as an array on the device of a tensor."""
+    device = t.device
+    return backend_for(device.type).from_host(rows, device.index)
 
 
 def iterable_fetcher(dataset: Any, batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool) -> Fetch:

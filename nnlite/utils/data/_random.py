@@ -10,14 +10,14 @@ from ..._core.dtypes import float64
 from ..._core.rng import Generator
 
 
-def permutation(n: int, generator: Generator | None) -> list[int]:
+def permutation(n: int, generator: Generator | None) -> np.ndarray:
     """The numbers below ``n`` in random order."""
-    return rng.permutation(n, CPU, generator).tolist()
+    return rng.permutation(n, CPU, generator)
 
 
-def integers(high: int, count: int, generator: Generator | None) -> list[int]:
+def integers(high: int, count: int, generator: Generator | None) -> np.ndarray:
     """``count`` random numbers below ``high``."""
-    return rng.integers(0, high, (count,), CPU, generator).tolist()
+    return rng.integers(0, high, (count,), CPU, generator)
 
 
 def uniform(count: int, generator: Generator | None) -> np.ndarray:

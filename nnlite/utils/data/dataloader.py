@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Generic, NoReturn, TypeVar
 
 from ._collate import default_collate, default_convert
-from ._fetch import iterable_fetcher, map_fetcher
+from ._fetch import Fetch, WholeBatches, iterable_fetcher, map_fetcher
 from ._random import seed
 from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
@@ -214,12 +214,14 @@ class _Epoch(Iterator[Any]):
             )
         self._loader = loader
         self._index_sampler = loader._index_sampler
-        self._indices = iter(self._index_sampler)
         batched = loader.batch_sampler is not None
+        self._fetch: Fetch
         if loader._iterable:
             self._fetch = iterable_fetcher(loader.dataset, batched, loader.collate_fn, loader.drop_last)
         else:
             self._fetch = map_fetcher(loader.dataset, batched, loader.collate_fn)
+        as_arrays = isinstance(self._fetch, WholeBatches) and type(self._index_sampler) is BatchSampler
+        self._indices = self._index_sampler._batches() if as_arrays else iter(self._index_sampler)
         # Workers will be seeded with it; it is drawn in any case, so that the order of samples will not depend on them.
         self._base_seed = seed(loader.generator)
         self._promised = loader._promised

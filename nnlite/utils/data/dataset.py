@@ -298,7 +298,7 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = 
             f"random_split: the lengths sum up to {sum(lengths)}, the dataset has {len(dataset)} samples."
         )
     counts = [int(n) for n in lengths]
-    order = permutation(sum(counts), generator)
+    order = permutation(sum(counts), generator).tolist()
     ends = itertools.accumulate(counts)
     return [Subset(dataset, order[end - n : end]) for end, n in zip(ends, counts, strict=True)]
 
