@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ._core import dtypes, rng
 from ._core.device import available, device_of
-from ._core.op import TensorBase, in_place
+from ._core.op import TensorBase, in_place, not_a_tensor
 from ._core.tensor_base import wrap
 from ._core.views import check_in_place
 from .backends import backend_of
@@ -47,7 +49,11 @@ def _shape_of_lists(data: Any, depth: int = 0) -> None:
     if not isinstance(data, list | tuple) or not data:
         return
     first = data[0]
-    if isinstance(first, list | tuple):
+    if not isinstance(first, list | tuple):
+        for item in data:
+            if isinstance(item, list | tuple):
+                raise TypeError(f"'{type(item).__name__}' object cannot be interpreted as a number at dim {depth + 1}")
+    else:
         for item in data:
             if not isinstance(item, list | tuple):
                 raise TypeError(f"not a sequence: {type(item).__name__} beside lists at dim {depth + 1}")
@@ -63,6 +69,14 @@ def _leaf(data: Any) -> Any:
     return data
 
 
+def _leaves(data: Any) -> Iterator[Any]:
+    if isinstance(data, list | tuple):
+        for item in data:
+            yield from _leaves(item)
+    else:
+        yield data
+
+
 def _plain(data: Any) -> Any:
     """Nested lists with their tensors as arrays."""
     if isinstance(data, TensorBase):
@@ -73,36 +87,80 @@ def _plain(data: Any) -> Any:
 def _host_array(data: Any, dtype: dtypes.dtype | None) -> np.ndarray:
     """A NumPy array of a number, a NumPy value or nested sequences, in the dtype that PyTorch gives it."""
     if isinstance(data, np.ndarray | np.generic):
-        array = np.asarray(data)
-    else:
-        if not isinstance(data, int | float | complex | list | tuple | range):
-            if hasattr(data, "__array__"):
-                return _host_array(np.asarray(data), dtype)
-            if not hasattr(data, "__len__"):
-                raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
-            data = list(data)
-        has_tensors = isinstance(data, list | tuple) and _contains_tensor(data)
-        try:
-            array = np.array(_plain(data) if has_tensors else data)
-        except ValueError:
-            _shape_of_lists(data)
-            raise
-        except OverflowError:
-            raise RuntimeError("Overflow when unpacking long: an integer does not fit in 64 bits") from None
-        leaf = _leaf(data)
-        if dtype is None and array.dtype.kind in "fc" and not isinstance(leaf, np.generic | TensorBase | np.ndarray):
-            array = array.astype(dtypes.default.numpy_float if array.dtype.kind == "f" else dtypes.default.complex.np)
-        if dtype is None and array.size == 0:
-            array = array.astype(dtypes.default.numpy_float)
-    if array.dtype.kind == "O" or array.dtype.kind in "US":
-        kind = type(_leaf(data)).__name__
-        raise (TypeError if isinstance(data, np.ndarray) else ValueError)(
-            f"too many dimensions '{kind}'" if kind in ("str", "bytes") else
-            f"can't convert np.ndarray of type numpy.{array.dtype.name}: tensors hold numbers, got {kind}"
-        )  # fmt: skip
-    if dtype is None:
-        return array.astype(dtypes.from_numpy[array.dtype].np, copy=False)
+        return _of_array(np.asarray(data), dtype)
+    if not isinstance(data, int | float | complex | list | tuple | range):
+        if hasattr(data, "__array__"):
+            return _of_array(np.asarray(data), dtype)
+        if not hasattr(data, "__getitem__") or isinstance(data, dict | str | bytes):
+            raise _no_number(data)
+        data = list(data)
+    has_tensors = isinstance(data, list | tuple) and _contains_tensor(data)
+    try:
+        array = np.array(_plain(data) if has_tensors else data)
+    except (ValueError, TypeError):
+        _shape_of_lists(data)
+        raise _no_number(data) from None
+    except OverflowError:
+        raise _too_large() from None
+    if array.dtype.kind not in "biufcV":
+        _shape_of_lists(data)
+        raise _no_number(data)
+    if array.dtype == np.uint64 and not isinstance(_leaf(data), np.generic):
+        raise _too_large()
+    if dtype is not None:
+        return _converted(array, dtype)
+    return array.astype(_inferred(data, array).np, copy=False)
+
+
+def _of_array(array: np.ndarray, dtype: dtypes.dtype | None) -> np.ndarray:
+    if array.dtype.kind not in "biufcV":
+        raise TypeError(f"can't convert np.ndarray of type {array.dtype.type.__module__}.{array.dtype.type.__name__}. "
+                        "The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, "
+                        "int16, int8, uint8, and bool.")  # fmt: skip
+    return array.astype((dtypes.from_numpy[array.dtype] if dtype is None else dtype).np, copy=False)
+
+
+def _inferred(data: Any, array: np.ndarray) -> dtypes.dtype:
+    """The dtype of the numbers in nested sequences."""
+    if array.size == 0 and not isinstance(_leaf(data), TensorBase | np.ndarray):
+        return dtypes.default.float
+    if isinstance(_leaf(data), np.generic | TensorBase | np.ndarray):
+        kinds = {dtypes.from_numpy[v.dtype] if isinstance(v, np.generic | np.ndarray)
+                 else dtypes.from_numpy[v._a.dtype] if isinstance(v, TensorBase) else dtypes.of_scalar(v)
+                 for v in _leaves(data)}  # fmt: skip
+        return functools.reduce(dtypes.promote_types, kinds)
+    if array.dtype.kind == "f":
+        return dtypes.default.float
+    return dtypes.default.complex if array.dtype.kind == "c" else dtypes.from_numpy[array.dtype]
+
+
+def _converted(array: np.ndarray, dtype: dtypes.dtype) -> np.ndarray:
+    """Numbers of nested sequences in a dtype that was asked for.
+
+    Raises:
+        RuntimeError: a number is out of the range of an integer type.
+        TypeError: a complex number for a real type.
+    """
+    if array.dtype.kind == "c" and dtype.category in (dtypes.INTEGER, dtypes.FLOAT):
+        raise TypeError(f"must be real number, not complex (tensor() with dtype={dtype})")
+    if dtype.category == dtypes.INTEGER and array.size:
+        for extreme in (array.min(), array.max()):
+            dtypes.number(extreme, dtype)
     return array.astype(dtype.np)
+
+
+def _no_number(data: Any) -> Exception:
+    """The error for data that holds something else than numbers."""
+    for leaf in _leaves(data):
+        if isinstance(leaf, str | bytes):
+            return TypeError(f"new(): invalid data type '{type(leaf).__name__}' (tensor() takes numbers)")
+        if not isinstance(leaf, int | float | complex | np.generic | np.ndarray | TensorBase | range):
+            return RuntimeError(f"Could not infer dtype of {type(leaf).__name__}")
+    return ValueError("tensor(): the items have different shapes")
+
+
+def _too_large() -> ValueError:
+    return ValueError("Overflow when unpacking long long: an integer does not fit in 64 bits (give it as a float)")
 
 
 def _contains_tensor(data: Any) -> bool:
@@ -118,7 +176,8 @@ def tensor(
     Floats get the default dtype, ints int64, bools bool; arrays keep theirs.
 
     Raises:
-        ValueError: sequences of different lengths, or items that are no numbers.
+        ValueError: sequences of different lengths, or an integer that needs more than 64 bits.
+        TypeError: text. RuntimeError: anything else that is no number, or a number that ``dtype`` cannot hold.
 
     Example:
         >>> import nnlite
@@ -205,17 +264,20 @@ def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_gra
 # Of a pattern
 
 
+def _sizes(size: tuple[Any, ...]) -> tuple[int, ...]:
+    shape = sizes_of(size)
+    if min(shape, default=0) < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+    return shape
+
+
 def _filled(function: str, size: tuple[Any, ...], maker: str, options: dict[str, Any]) -> Any:
     if "size" in options:
         size = (options.pop("size"),)
     kind = _kind(options.pop("dtype", None), function)
     where, requires_grad = options.pop("device", None), options.pop("requires_grad", False)
     _check_layout(function, options)
-    shape = sizes_of(size)
-    if min(shape, default=0) < 0:
-        raise RuntimeError(
-            f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
-        )
+    shape = _sizes(size)
     backend, index = available(where)
     with backend.use(index):
         return _finish(getattr(backend.xp, maker)(shape, dtype=kind.np), requires_grad)
@@ -254,15 +316,18 @@ def full(
     if isinstance(fill_value, TensorBase):
         fill_value = fill_value.item()
     kind = dtypes.of_scalar(fill_value) if dtype is None else dtypes.as_dtype(dtype, "full")
+    value, shape = dtypes.number(fill_value, kind), _sizes((size,))
     backend, index = available(device)
     with backend.use(index):
-        return _finish(backend.xp.full(sizes_of((size,)), fill_value, dtype=kind.np), requires_grad)
+        return _finish(backend.xp.full(shape, value, dtype=kind.np), requires_grad)
 
 
 def _like(name: str, maker: Any) -> Any:
     """Register ``name_like(input, ...)`` and ``input.new_name(...)``; returns the former."""
 
     def like(input: Any, *args: Any, dtype: Any = None, device: Any = None, **options: Any) -> Any:
+        if not isinstance(input, TensorBase):
+            raise not_a_tensor(f"{name}_like", 0, input)
         return maker(tuple(input._a.shape), *args, dtype=dtype or input.dtype, device=device or input.device, **options)
 
     def new(input: Any, *args: Any, dtype: Any = None, device: Any = None, **options: Any) -> Any:
@@ -292,7 +357,7 @@ def new_tensor(input: Any, data: Any, *, dtype: Any = None, device: Any = None, 
 
 @public(method=False)
 def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
     **options: Any,
 ) -> Any:  # fmt: skip
     """The numbers from ``start`` (0 if only the end is given) up to ``end``, without it, by ``step``.
@@ -323,6 +388,7 @@ def linspace(
     """``steps`` numbers at equal distances from ``start`` to ``end``, both included."""
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
+    start, end = (v.item() if isinstance(v, TensorBase) else v for v in (start, end))  # type: ignore[attr-defined]
     backend, index = available(device)
     with backend.use(index):
         kind = _kind(dtype, "linspace")
@@ -332,6 +398,8 @@ def linspace(
 @public(method=False)
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
     """The n x m matrix with ones on its diagonal."""
+    if n < 0 or (m is not None and m < 0):
+        raise RuntimeError(f"{'n' if n < 0 else 'm'} must be greater or equal to 0, got {n if n < 0 else m}")
     backend, index = available(device)
     with backend.use(index):
         return _finish(backend.xp.eye(n, m, dtype=_kind(dtype, "eye").np), requires_grad)
@@ -350,7 +418,7 @@ def _drawn(draw: Any, function: str, size: tuple[Any, ...], options: dict[str, A
     _check_layout(function, options)
     if kind.category != dtypes.FLOAT:
         raise NotImplementedError(f'"{function}" not implemented for {kind}: use a floating-point dtype')
-    return _finish(draw(sizes_of(size), kind, where, generator), requires_grad)
+    return _finish(draw(_sizes(size), kind, where, generator), requires_grad)
 
 
 @public(method=False)
@@ -398,6 +466,8 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
     """Normal numbers: ``normal(mean, std, size)`` with numbers, or tensors of means and deviations that broadcast."""
     tensors = [v for v in (mean, std) if isinstance(v, TensorBase)]
     if not tensors:
+        if std < 0:
+            raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
         if size is None:
             raise TypeError("normal(): with a number as mean and std, size is needed: normal(0.0, 1.0, size=(2, 3))")
         options["dtype"] = options.get("dtype") or dtypes.default.float
@@ -413,6 +483,7 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
 @public(names=())
 def bernoulli(input: Any, *, generator: Any = None) -> Any:
     """1 with the probability that the input gives, else 0."""
+    _float_kind(input, "bernoulli")
     drawn = rng.uniform(input._a.shape, dtypes.from_numpy[input._a.dtype], device_of(input._a), generator)
     return wrap((drawn < input._a).astype(input._a.dtype))
 
@@ -467,6 +538,8 @@ def normal_(input: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any =
 @public(only_method=True)
 def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Fill with 1 with probability ``p``, else 0."""
+    if not isinstance(p, TensorBase) and not 0 <= p <= 1:
+        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
     draw = rng.uniform(input._a.shape, dtypes.float32, device_of(input._a), generator)
     return _fill(input, "bernoulli_", (draw < (p._a if isinstance(p, TensorBase) else p)).astype(input._a.dtype))
 
@@ -480,6 +553,8 @@ def random_(input: Any, from_: int = 0, to: int | None = None, *, generator: Any
         kind = dtypes.from_numpy[input._a.dtype]
         bits = {"float32": 24, "float64": 53, "float16": 11, "bfloat16": 8, "bool": 1, "uint8": 8}
         to = 1 << bits.get(kind.name, 8 * kind.itemsize - 1)
+    if from_ >= to:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={from_} >= to={to}")
     draw = rng.integers(from_, to, input._a.shape, device_of(input._a), generator)
     return _fill(input, "random_", draw.astype(input._a.dtype))
 
@@ -487,6 +562,8 @@ def random_(input: Any, from_: int = 0, to: int | None = None, *, generator: Any
 @public(only_method=True)
 def exponential_(input: Any, lambd: float = 1.0, *, generator: Any = None) -> Any:
     """Fill with exponentially distributed numbers of rate ``lambd``."""
+    if lambd <= 0:
+        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
     draw = rng.uniform(input._a.shape, _float_kind(input, "exponential_"), device_of(input._a), generator)
     xp = backend_of(input._a).xp
     return _fill(input, "exponential_", -xp.log1p(-draw) / lambd)

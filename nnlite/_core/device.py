@@ -33,7 +33,8 @@ class device:
     type: str
     index: int | None
 
-    def __init__(self, device: Any, index: int | None = None) -> None:
+    def __init__(self, device: Any = None, index: int | None = None, *, type: Any = None) -> None:
+        device = type if device is None else device
         kind: str
         number: int | None
         if isinstance(device, int) and not isinstance(device, bool):
@@ -47,7 +48,7 @@ class device:
         elif isinstance(device, _Device):
             kind, number = device.type, device.index
         else:
-            raise TypeError(f"device(): argument 'type' must be str, not {type(device).__name__}")
+            raise TypeError(f"device(): argument 'type' must be str, not {device.__class__.__name__}")
         if number is not None and number < 0:
             raise RuntimeError(f"Device index must not be negative, got {number}")
         self.type = kind

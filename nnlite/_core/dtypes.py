@@ -101,7 +101,10 @@ BY_NAME = {t.name: t for t in ALL}
 
 class _FromNumpy(dict[Any, dtype]):
     def __missing__(self, numpy_dtype: Any) -> dtype:
-        # Byte-swapped and user-made dtype objects that equal a known one.
+        # Dtype objects that users made and that equal a known one.
+        if not np.dtype(numpy_dtype).isnative:
+            raise ValueError("given numpy array has byte order different from the native byte order. "
+                             "Conversion between byte orders is currently not supported.")  # fmt: skip
         for known in ALL:
             if known._np is not None and known._np == np.dtype(numpy_dtype):
                 return known

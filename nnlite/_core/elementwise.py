@@ -11,7 +11,7 @@ from typing import Any
 from ..backends.registry import tables
 from . import dtypes
 from .grad_mode import mode
-from .node import Node, caller, next_seq
+from .node import Node, _getframe, _outside, caller, next_seq
 from .operands import as_array, explain, not_a_tensor, promote, raw
 from .operation import OUT, RECORDABLE, Op, Rule, cast, publish
 from .tensor_base import TensorBase, wrap
@@ -43,7 +43,9 @@ def unary(
     want = _parameters(d)
     self = Op(name, body, saves=tuple({"x": 0, "out": OUT}[w] for w in want), title=title)
     if d is not None:
-        self.rule = lambda f, g, node, *saved: (d(f, g, *saved),)
+        self.backward = (
+            (lambda f, g, node, saved: (d(f, g, saved[0]),)) if want else (lambda f, g, node, saved: (d(f, g),))
+        )
     impl = self.impl
     keep_x, keep_out = "x" in want, "out" in want
 
@@ -55,7 +57,10 @@ def unary(
         if to_float and xa.dtype.kind not in RECORDABLE:
             x = cast(x, dtypes.default.numpy_float)
             xa = x._a
-        r = impl[type(xa)](xa)
+        try:
+            r = impl[type(xa)](xa)
+        except TypeError as error:
+            raise explain(name, error, (xa,)) from error
         if type(r) is not type(xa):
             r = as_array(r, xa)
         t = wrap(r)
@@ -75,7 +80,9 @@ def unary(
                 n.versions = None
             n.attrs = n.hooks = n.shapes = None
             n.outputs = 1
-            n.where = caller()
+            frame = _getframe(1)
+            code = frame.f_code
+            n.where = (code, frame.f_lasti) if code.co_filename in _outside else caller()
             n.seq = next_seq()
             t._node = n
         return t
@@ -114,7 +121,7 @@ def binary(
     keeps = bool(for_dx or for_dy)
     differentiable = dx is not None and dy is not None
     if dx is not None and dy is not None:
-        self.rule = _rule_of_two(_picker(dx, for_dx), _picker(dy, for_dy))
+        self.backward = _rule_of_two(dx, for_dx, dy, for_dy)
     impl = self.impl
 
     def call(x: Any, y: Any) -> Any:
@@ -158,7 +165,9 @@ def binary(
                     n.versions = None
                 n.attrs = n.hooks = None
                 n.outputs = 1
-                n.where = caller()
+                frame = _getframe(1)
+                code = frame.f_code
+                n.where = (code, frame.f_lasti) if code.co_filename in _outside else caller()
                 n.seq = next_seq()
                 t._node = n
         return t
@@ -187,7 +196,9 @@ def binary(
                 n.versions = (x._vc, x._vc[0]) if kx else (t._vc, 0) if ko else None
                 n.attrs = n.hooks = None
                 n.outputs = 1
-                n.where = caller()
+                frame = _getframe(1)
+                code = frame.f_code
+                n.where = (code, frame.f_lasti) if code.co_filename in _outside else caller()
                 n.seq = next_seq()
                 t._node = n
         return t
@@ -207,37 +218,44 @@ def binary(
     return publish(self, call)
 
 
-def _rule_of_two(dx: Callable[..., Any], dy: Callable[..., Any]) -> Rule:
-    def rule(f: Any, g: Any, node: Node, *saved: Any) -> tuple[Any, ...]:
+_PLACES = {"x": 0, "y": 1, "out": 2}
+
+
+def _rule_of_two(
+    dx: Callable[..., Any], for_dx: tuple[str, ...], dy: Callable[..., Any], for_dy: tuple[str, ...]
+) -> Rule:
+    """Both derivatives as one rule; ``saved`` is (x, y, out)."""
+    x_places, y_places = (tuple(_PLACES[w] for w in want) for want in (for_dx, for_dy))
+    x_count, y_count = len(x_places), len(y_places)
+    x_one, y_one = x_places[0] if x_count else 0, y_places[0] if y_count else 0
+
+    def rule(f: Any, g: Any, node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
         xn, yn = node.edges
         shapes = node.shapes
-        gx = dx(f, g, saved) if xn is not None else None
-        gy = dy(f, g, saved) if yn is not None else None
-        if shapes is None:
-            return gx, gy
-        x_shape, y_shape = shapes
-        if gx is not None and gx.shape != x_shape:
-            gx = unbroadcast(f, gx, x_shape)
-        if gy is not None and gy.shape != y_shape:
-            gy = unbroadcast(f, gy, y_shape)
+        gx = gy = None
+        if xn is not None:
+            if x_count == 1:
+                gx = dx(f, g, saved[x_one])
+            else:
+                gx = dx(f, g, *[saved[i] for i in x_places]) if x_count else dx(f, g)
+            if shapes is not None and gx.shape != shapes[0]:
+                gx = unbroadcast(f, gx, shapes[0])
+        if yn is not None:
+            if y_count == 1:
+                gy = dy(f, g, saved[y_one])
+            else:
+                gy = dy(f, g, *[saved[i] for i in y_places]) if y_count else dy(f, g)
+            if shapes is not None and gy.shape != shapes[1]:
+                gy = unbroadcast(f, gy, shapes[1])
         return gx, gy
 
     return rule
 
 
-def _picker(d: Callable[..., Any], want: tuple[str, ...]) -> Callable[..., Any]:
-    """``d`` as a function of (f, g, saved), saved being (x, y, out)."""
-    places = tuple({"x": 0, "y": 1, "out": 2}[w] for w in want)
-    if not places:
-        return lambda f, g, saved: d(f, g)
-    if len(places) == 1:
-        (only,) = places
-        return lambda f, g, saved: d(f, g, saved[only])
-    return lambda f, g, saved: d(f, g, *[saved[i] for i in places])
-
-
 def unbroadcast(f: Any, g: Any, shape: tuple[int, ...]) -> Any:
     """Sum ``g`` over the axes along which an operand of this shape was broadcast."""
+    if g.shape == shape:
+        return g
     lead = len(g.shape) - len(shape)
     axes = tuple(range(lead)) + tuple(i + lead for i, size in enumerate(shape) if size == 1 and g.shape[i + lead] != 1)
     if axes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,21 @@ def explain(name: str, error: Exception, raws: Any) -> Exception:
     """PyTorch's error for one that the array library raised on these arrays."""
     check_same_device(name, raws)
     arrays = [a for a in raws if hasattr(a, "shape")]
-    if isinstance(error, ValueError) and len(arrays) == 2 and "broadcast" in str(error):
-        return broadcast_error(arrays[0].shape, arrays[1].shape)
+    text = str(error)
+    if "broadcast" in text:
+        for a, b in itertools.combinations(arrays, 2):
+            if any(n != m and 1 not in (n, m) for n, m in zip(reversed(a.shape), reversed(b.shape), strict=False)):
+                return broadcast_error(a.shape, b.shape)
+    if "negative integer powers" in text:
+        return RuntimeError(f"{text} ({name}: convert the base with .float())")
+    if "boolean negative" in text or "boolean subtract" in text:
+        return RuntimeError(
+            f"{name}: the `-` operator with a bool tensor is not supported. If you are trying to invert a mask, use the "
+            "`~` or `logical_not()` operator instead."
+        )
+    if isinstance(error, TypeError) and ("not supported for the input" in text or "not contain a loop" in text):
+        kind = dtypes.TITLES[dtypes.from_numpy[arrays[0].dtype].name]
+        return NotImplementedError(f"\"{name}\" not implemented for '{kind}' (convert the tensor with .to(dtype))")
     return error
 
 
@@ -70,6 +84,8 @@ def number_for(value: Any, array: Any) -> Any:
     """A Python number that ``array``'s dtype can hold."""
     if isinstance(value, np.generic):
         value = value.item()
+    if array.dtype.kind == "V":
+        return array.dtype.type(value)  # else bfloat16 with a Python number becomes float32
     if array.dtype.kind in "iu" and type(value) is int:
         bits = 8 * array.dtype.itemsize
         low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if array.dtype.kind == "i" else (0, (1 << bits) - 1)

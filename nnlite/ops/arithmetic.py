@@ -133,6 +133,11 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
         return condition.nonzero(as_tuple=True)
     if not isinstance(condition, TensorBase):
         raise not_a_tensor("where", 0, condition)
+    if condition._a.dtype.name not in ("bool", "uint8"):
+        raise RuntimeError(
+            "where expected condition to be a boolean tensor, but got a tensor with dtype "
+            f"{dtypes.TITLES[dtypes.from_numpy[condition._a.dtype].name]} (compare: condition != 0)"
+        )
     raws = tuple(v._a if isinstance(v, TensorBase) else v for v in (input, other))
     check_same_device("where", (condition._a, *raws))
     kind = dtypes.result(raws)
