@@ -64,12 +64,18 @@ class Tensor(TensorBase, TensorMethods):
         t._view = None
         return make_leaf(t) if require_grad else t
 
+    def as_subclass(self, cls: type[Any]) -> Any:
+        """The tensor as an object of class ``cls``, over the same storage and in the same place of the graph."""
+        t = cls._make_subclass(cls, self)
+        t._node, t._vc, t._view = self._node, self._vc, self._view
+        return t
+
     # -- what it is ---------------------------------------------------------------------------------------------------
 
     @property
     def shape(self) -> Size:
         """The sizes of the dimensions."""
-        return Size(self._a.shape)
+        return tuple.__new__(Size, self._a.shape)  # Size(...) would check what needs no check
 
     def size(self, dim: int | None = None) -> Any:
         """The sizes of all dimensions, or that of one."""

@@ -8,7 +8,7 @@ the tensors it was asked for.
 from __future__ import annotations
 
 import sys
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heappushpop
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def run(
 class _Walk:
     """The state of one backward walk."""
 
-    __slots__ = ("catch", "caught", "create", "grads", "heap", "nodes", "owned", "retain", "wanted")
+    __slots__ = ("catch", "caught", "create", "heap", "owned", "pending", "retain", "wanted")
 
     def __init__(self, retain: bool, create: bool, wanted: set[int] | None, catch: set[int]) -> None:
         self.retain = retain
@@ -57,58 +57,63 @@ class _Walk:
         self.wanted = wanted
         self.catch = catch
         self.caught: dict[int, Any] = {}
+        # Negative creation numbers of the nodes that a gradient has come for, and these nodes with their gradients.
         self.heap: list[int] = []
-        self.nodes: dict[int, Any] = {}
-        self.grads: dict[int, Any] = {}
+        self.pending: dict[int, tuple[Any, Any]] = {}
         # Gradients that the walk itself added up; only these may be written to.
         self.owned: set[int] = set()
 
     def add(self, node: Any, g: Any) -> None:
         """Add ``g`` to what has come for ``node`` so far."""
-        seq = node.seq
-        before = self.grads.get(seq)
+        key = -node.seq
+        before = self.pending.get(key)
         if before is None:
-            self.grads[seq] = g
-            self.nodes[seq] = node
-            heappush(self.heap, -seq)
-        elif not self.create and seq in self.owned:
-            before += g
-            self.grads[seq] = before  # NumPy's 0-d results are scalars, which += rebinds
+            self.pending[key] = (node, g)
+            heappush(self.heap, key)
         else:
-            self.grads[seq] = before + g
-            self.owned.add(seq)
+            self.pending[key] = (node, self.sum(key, before[1], g))
+
+    def sum(self, key: int, before: Any, g: Any) -> Any:
+        """The sum of two gradients of one node, in place where the first is the walk's own."""
+        if key in self.owned and not self.create:
+            before += g  # NumPy's 0-d results are scalars, which += rebinds
+            return before
+        self.owned.add(key)
+        return before + g
 
     def add_output(self, node: Node, index: int, g: Any) -> None:
         """Put ``g`` in the list of gradients of a node with several outputs."""
-        seq = node.seq
-        gradients = self.grads.get(seq)
-        if gradients is None:
-            gradients = self.grads[seq] = [None] * node.outputs
-            self.nodes[seq] = node
-            heappush(self.heap, -seq)
-        gradients[index] = g
+        key = -node.seq
+        entry = self.pending.get(key)
+        if entry is None:
+            entry = self.pending[key] = (node, [None] * node.outputs)
+            heappush(self.heap, key)
+        entry[1][index] = g
 
     def run(self) -> None:
-        heap, nodes, grads = self.heap, self.nodes, self.grads
+        heap, pending = self.heap, self.pending
         create, retain, wanted, catch = self.create, self.retain, self.wanted, self.catch
-        while heap:
-            seq = -heappop(heap)
-            node = nodes.pop(seq)
-            g = grads.pop(seq)
+        kind: Any = None
+        f: Any = recorded
+        key = heappop(heap) if heap else None
+        while key is not None:
+            node, g = pending.pop(key)
             hooks = node.hooks
             if hooks is not None and hooks.before:
                 g = self.call_before(node, g)
-            if seq in catch:
-                self.caught[seq] = g
+            if catch and -key in catch:
+                self.caught[-key] = g
             op = node.op
             if op is None:
                 if type(node) is AccumulateGrad:
                     if wanted is None:
-                        self.accumulate(node, g, seq)
+                        self.accumulate(node, g, key)
                 elif wanted is None or node.parent.seq in wanted:
                     self.add_output(node.parent, node.index, g)
+                key = heappop(heap) if heap else None
                 continue
-            if wanted is not None and seq not in wanted:
+            if wanted is not None and -key not in wanted:
+                key = heappop(heap) if heap else None
                 continue
             saved = node.saved
             if saved is None:
@@ -120,41 +125,46 @@ class _Walk:
                 if len(versions) > 4 and _moved(versions):
                     raise _changed(node)
             if create:
-                f: Any = recorded
                 saved = _as_tensors(node, saved)
-            else:
+            elif type(g) is not kind:
                 f = tables.get(type(g))
                 if f is None:
                     f, g = _as_arrays(g)
+                kind = type(g)
             try:
-                composite = getattr(op, "composite", None) if create else None
-                if composite is None:
-                    results = op.backward(f, g, node, saved)
+                if create and op.composite is not None:
+                    results = _through_composite(op.composite, g, node, saved)
                 else:
-                    results = _through_composite(composite, g, node, saved)
+                    results = op.backward(f, g, node, saved)
             except Exception as error:
                 error.add_note(f"nnlite: in {node.name()}, the backward of the operation at {node.location}")
                 raise
             if hooks is not None and hooks.after:
                 results = self.call_after(node, results, g)
-            if not retain:
+            if not retain and saved:
                 node.release()
             saved = None
+            key = None
             for edge, r in zip(node.edges, results, strict=False):
                 if edge is None or r is None:
                     continue
-                s = edge.seq
-                before = grads.get(s)
-                if before is None:
-                    grads[s] = r
-                    nodes[s] = edge
-                    heappush(heap, -s)
-                else:
-                    self.add(edge, r)
+                k = -edge.seq
+                before = pending.get(k)
+                if before is not None:
+                    pending[k] = (edge, self.sum(k, before[1], r))
+                    continue
+                pending[k] = (edge, r)
+                if key is not None:
+                    heappush(heap, key)
+                key = k
             # The names above would keep the last gradients alive through the next rule.
-            r = results = before = None
+            g = r = results = before = None
+            if key is not None:
+                key = heappushpop(heap, key)
+            elif heap:
+                key = heappop(heap)
 
-    def accumulate(self, node: AccumulateGrad, g: Any, seq: int) -> None:
+    def accumulate(self, node: AccumulateGrad, g: Any, key: int) -> None:
         """Add to the leaf's gradient."""
         leaf = node.ref()
         if leaf is None:
@@ -163,7 +173,7 @@ class _Walk:
         if self.create:
             leaf._grad = g if old is None else old + g
         elif old is None:
-            leaf._grad = wrap(_own(g, leaf._a, seq in self.owned))
+            leaf._grad = wrap(_own(g, leaf._a, key in self.owned))
         else:
             a = old._a
             a += g

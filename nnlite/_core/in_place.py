@@ -31,7 +31,7 @@ def in_place(function: Callable[..., Any], x: Any, *others: Any, **attrs: Any) -
     others = tuple(_operand(name, x, other) for other in others)
     raws = [xa, *map(raw, others)]
     nodes = tuple([node_of(t) if isinstance(t, TensorBase) else None for t in (x, *others)])
-    record = mode.grad and op.rule is not None and any(node is not None for node in nodes)
+    record = mode.grad and op.differentiable and any(node is not None for node in nodes)
     if record:
         check_in_place(x, name)
     keeps = op.keeps(nodes) if record else ()

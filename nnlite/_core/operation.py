@@ -42,7 +42,7 @@ class Op:
         name: its name in the kernel table and in ``f.<name>``.
         impl: array class -> function of raw arrays.
         call: the function of tensors that computes and records.
-        rule: the vector-Jacobian product ``rule(f, g, node, *saved) -> gradients``.
+        backward: the vector-Jacobian product ``backward(f, g, node, saved) -> gradients``; None where there is none.
         saves: for each saved value the number of the input, ``OUT``, or the name of a residual.
         residuals: how many extra arrays the body returns for the rule after its outputs.
         outputs: 1, the number of outputs, or None where it varies.
@@ -75,7 +75,7 @@ class Op:
         self.view = view
         self.ufunc = isinstance(body, str)
         self.write: Callable[..., None] | None = None
-        self.rule: Rule | None = None
+        self.backward: Rule = self._no_derivative
         self.composite: Callable[..., Any] | None = None
         self.call: Callable[..., Any] = _undefined
         self.title = title if title is not None else _camel(name) + "Backward0"
@@ -96,13 +96,15 @@ class Op:
         """For each saved value whether the rule needs it for these inputs' gradients."""
         return (True,) * len(self.saves)
 
-    def backward(self, f: Any, g: Any, node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Gradients of the inputs, given ``g``, the gradient of the output (a list for several outputs)."""
-        if self.rule is None:
-            raise NotImplementedError(
-                f"the derivative of {self.name} is not implemented; compute it under nnlite.no_grad() or detach its input"
-            )
-        return self.rule(f, g, node, *saved)
+    @property
+    def differentiable(self) -> bool:
+        """Whether a derivative was given."""
+        return self.backward != self._no_derivative
+
+    def _no_derivative(self, f: Any, g: Any, node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+        raise NotImplementedError(
+            f"the derivative of {self.name} is not implemented; compute it under nnlite.no_grad() or detach its input"
+        )
 
 
 OPS: dict[str, Op] = {}
@@ -137,7 +139,9 @@ def publish(op: Op, call: Callable[..., Any]) -> Any:
     """Make ``call`` the operation's call; it carries the decorators ``vjp`` and ``composite``, and ``op``."""
 
     def vjp(rule: Rule) -> Rule:
-        op.rule = rule
+        op.backward = (lambda f, g, node, saved: rule(f, g, node, *saved)) if op.saves else (
+            lambda f, g, node, saved: rule(f, g, node)
+        )
         return rule
 
     def composite(function: Callable[..., Any]) -> Callable[..., Any]:

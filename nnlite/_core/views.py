@@ -134,6 +134,8 @@ def _copy_in_layout(xp: Any, array: Any, layout: tuple[int, ...] | None) -> Any:
 class _CopySlices:
     """Part of the base was replaced by the result of an in-place operation on a view of it."""
 
+    composite = None
+
     def display(self, node: Node) -> str:
         return "CopySlices"
 

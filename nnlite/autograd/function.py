@@ -58,6 +58,8 @@ class FunctionCtx:
 class _FunctionOp:
     """One call of a custom function, as the engine sees it."""
 
+    composite = None
+
     def __init__(self, cls: Any, ctx: FunctionCtx) -> None:
         self.cls = cls
         self.ctx = ctx

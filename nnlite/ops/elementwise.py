@@ -47,7 +47,7 @@ acos = unary("acos", "arccos", lambda f, g, x: -g * f.rsqrt(1 - x * x), to_float
 atan = unary("atan", "arctan", lambda f, g, x: g / (1 + x * x), to_float=True)
 sinh = unary("sinh", "sinh", lambda f, g, x: g * f.cosh(x), to_float=True)
 cosh = unary("cosh", "cosh", lambda f, g, x: g * f.sinh(x), to_float=True)
-tanh = unary("tanh", "tanh", lambda f, g, out: g * (1 - out * out), to_float=True)
+tanh = unary("tanh", "tanh", lambda f, g, out: g - g * (out * out), to_float=True)
 erf = unary("erf", "erf", lambda f, g, x: g * (_TWO_OVER_SQRT_PI * f.exp(-(x * x))), to_float=True)
 sigmoid = unary(
     "sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), lambda f, g, out: g * (out * (1 - out)), to_float=True

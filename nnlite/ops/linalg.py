@@ -15,6 +15,8 @@ from .shape import reshape, squeeze, unsqueeze
 def _swapped(f: Any, x: Any) -> Any:
     """The transposed matrices of a stack."""
     n = len(x.shape)
+    if n == 2:
+        return x.T
     return f.transpose(x, axes=(*range(n - 2), n - 1, n - 2))
 
 
@@ -35,10 +37,12 @@ def _(f: Any, g: Any, node: Any, x: Any, y: Any) -> tuple[Any, ...]:
 
 
 def _same_dtype(name: str, x: Any, y: Any) -> None:
-    if isinstance(x, TensorBase) and isinstance(y, TensorBase):
+    try:
         a, b = x._a, y._a
         if a.dtype is b.dtype and type(a) is type(b):
             return
+    except AttributeError:
+        pass  # one of them is no tensor
     for position, value in enumerate((x, y)):
         if not isinstance(value, TensorBase):
             raise not_a_tensor(name, position, value)
@@ -69,9 +73,10 @@ def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
     _same_dtype("matmul", input, other)
     a, b = input._a, other._a
     if a.ndim == 2 and b.ndim == 2:
-        if a.shape[1] != b.shape[0]:
-            raise _mismatch(a, b)
-        result = _matmul(input, other)
+        try:
+            result = _matmul(input, other)
+        except ValueError:
+            raise _mismatch(a, b) from None
     elif a.ndim == 0 or b.ndim == 0:
         raise RuntimeError(
             f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D"

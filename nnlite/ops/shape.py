@@ -134,7 +134,15 @@ def reshape(input: Any, *shape: Any) -> Any:
                 [3, 4, 5]])
     """
     a = input._a
-    sizes = resolve(sizes_of(shape), a.size)
+    if len(shape) != 1 or type(shape[0]) is not int:
+        shape = sizes_of(shape)
+    if a.flags.c_contiguous:
+        try:
+            return _view(input, shape=shape)  # the array library works out -1 and checks the sizes
+        except ValueError:
+            resolve(shape, a.size)  # raises PyTorch's error
+            raise
+    sizes = resolve(shape, a.size)
     if viewable(a, sizes):
         return _view(input, shape=sizes)
     return _unsafe_view(input.clone(memory_format="contiguous"), shape=sizes)

@@ -50,6 +50,8 @@ def move(array: Any, where: device) -> Any:
 class _ToDevice:
     """The operation that moves a tensor; its gradient moves back."""
 
+    composite = None
+
     def display(self, node: Node) -> str:
         return "ToCopyBackward0"
 
