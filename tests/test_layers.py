@@ -21,6 +21,7 @@ LAYERS = [
         "nnlite._functions",
         "nnlite._methods",
         "nnlite._printing",
+        "nnlite._stubs",
         "nnlite.autograd",
         "nnlite.creation",
         "nnlite.tensor",
