@@ -180,7 +180,10 @@ def binary(
             raise not_a_tensor(name, 0, x) from None
         if xa.dtype.kind != "f":
             return mixed(x, y)
-        r = impl[type(xa)](xa, y)
+        try:
+            r = impl[type(xa)](xa, y)
+        except TypeError as error:
+            raise explain(name, error, (xa,)) from error
         if type(r) is not type(xa):
             r = as_array(r, xa)
         t = wrap(r)

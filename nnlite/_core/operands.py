@@ -42,6 +42,10 @@ def first_foreign(name: str, inputs: tuple[Any, ...]) -> TypeError:
     return not_a_tensor(name, position, inputs[position])
 
 
+_NO_LOOP = ("not supported for the input", "not contain a loop", "Wrong type (")
+"""How NumPy and CuPy say that a function does not take a dtype."""
+
+
 def explain(name: str, error: Exception, raws: Any) -> Exception:
     """PyTorch's error for one that the array library raised on these arrays."""
     check_same_device(name, raws)
@@ -58,7 +62,7 @@ def explain(name: str, error: Exception, raws: Any) -> Exception:
             f"{name}: the `-` operator with a bool tensor is not supported. If you are trying to invert a mask, use the "
             "`~` or `logical_not()` operator instead."
         )
-    if isinstance(error, TypeError) and ("not supported for the input" in text or "not contain a loop" in text):
+    if isinstance(error, TypeError) and any(part in text for part in _NO_LOOP):
         kind = dtypes.TITLES[dtypes.from_numpy[arrays[0].dtype].name]
         return NotImplementedError(f"\"{name}\" not implemented for '{kind}' (convert the tensor with .to(dtype))")
     return error
