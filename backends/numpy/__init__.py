@@ -9,12 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..base import Backend
-from ..kernels import Override
 from ..registry import register_backend
+from .kernels import OVERRIDES
 from .namespace import xp
-
-OVERRIDES: dict[str, Override] = {}
-"""Kernels that beat the generic bodies on this device."""
 
 
 class NumpyBackend(Backend):

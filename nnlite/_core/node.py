@@ -20,22 +20,28 @@ _outside: set[str] = set()
 _getframe = sys._getframe
 
 
-def caller() -> tuple[Any, int] | None:
+def caller(depth: int = 2) -> tuple[Any, int] | None:
     """Where the user's code is: the code object and instruction of the nearest frame outside the package.
 
-    The line number is worked out only when it is asked for.
+    Args:
+        depth: the first frame that may be the user's, 1 being the one that calls this function.
+
+    The line number is worked out only when it is asked for. ``_getframe(depth)`` is asked anew for each frame because
+    walking along ``f_back`` would make a frame object of every frame that it passes.
     """
-    frame: Any = _getframe(2)
-    while frame is not None:
-        code = frame.f_code
-        name = code.co_filename
-        if name in _outside:
-            return code, frame.f_lasti
-        if not name.startswith(_PACKAGE):
-            _outside.add(name)
-            return code, frame.f_lasti
-        frame = frame.f_back
-    return None
+    try:
+        while True:
+            frame = _getframe(depth)
+            code = frame.f_code
+            name = code.co_filename
+            if name in _outside:
+                return code, frame.f_lasti
+            if not name.startswith(_PACKAGE):
+                _outside.add(name)
+                return code, frame.f_lasti
+            depth += 1
+    except ValueError:  # no frame of the user's: the package runs as the program
+        return None
 
 
 def location(where: tuple[Any, int] | None) -> str:

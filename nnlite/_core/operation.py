@@ -248,7 +248,7 @@ def _call_of_one(self: Op) -> Callable[..., Any]:
                 n.versions = None
             n.hooks = None
             n.outputs = 1
-            n.where = caller()
+            n.where = caller(3)
             n.seq = next_seq()
             t._node = n
         return t
@@ -301,7 +301,7 @@ def _call_of_two(self: Op) -> Callable[..., Any]:
                 n.versions = None
             n.hooks = None
             n.outputs = 1
-            n.where = caller()
+            n.where = caller(3)
             n.seq = next_seq()
             t._node = n
         return t
@@ -387,7 +387,7 @@ def _make_node(
     n.shapes = tuple([None if a is None else a.shape for a in raws])
     n.hooks = None
     n.outputs = 1
-    n.where = caller()
+    n.where = caller(4)
     n.seq = next_seq()
     return n
 

@@ -21,6 +21,8 @@ def axes_of(dim: Any, ndim: int) -> tuple[int, ...] | None:
     """``dim`` (an int, several, or None) as axes, None for all."""
     if dim is None:
         return None
+    if type(dim) is int and -ndim <= dim < ndim:
+        return (dim % ndim,)
     if isinstance(dim, int):
         axis = axis_of(dim, ndim)
         return (axis,) if ndim else None

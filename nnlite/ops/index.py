@@ -115,6 +115,9 @@ def _along(xp: Any, where: Any, axis: int) -> tuple[Any, ...]:
 # What a user writes in brackets
 
 
+_PLAIN = (int, type(None))
+
+
 def _is_basic(part: Any) -> bool:
     if isinstance(part, bool):
         return False
@@ -283,6 +286,8 @@ def __getitem__(input: Any, index: Any) -> Any:
             return _getitem(input, index=index)
         except IndexError as error:
             raise _explain(input, index, error) from None
+    if type(index) is slice and index.step is None and type(index.start) in _PLAIN and type(index.stop) in _PLAIN:
+        return _getitem(input, index=index)
     basic, advanced = _normalise(input, index)
     if basic is not None:
         input = _window(input, basic)
