@@ -2,7 +2,35 @@
 
 from __future__ import annotations
 
-from . import arithmetic, elementwise, index, linalg, reduce, shape, transfer
+from . import (
+    activation,
+    arithmetic,
+    cross_entropy,
+    dropout,
+    elementwise,
+    embedding,
+    index,
+    linalg,
+    loss,
+    reduce,
+    shape,
+    transfer,
+)
 from ._public import FUNCTIONS, METHODS
 
-__all__ = ["FUNCTIONS", "METHODS", "arithmetic", "elementwise", "index", "linalg", "reduce", "shape", "transfer"]
+__all__ = [
+    "FUNCTIONS",
+    "METHODS",
+    "activation",
+    "arithmetic",
+    "cross_entropy",
+    "dropout",
+    "elementwise",
+    "embedding",
+    "index",
+    "linalg",
+    "loss",
+    "reduce",
+    "shape",
+    "transfer",
+]
