@@ -61,14 +61,14 @@ class Net(nn.Module):
 
 
 class Run:
-    """A training run: the model, its optimizer, the order of the data, and what has been seen so far."""
+    """A training run: the model, its optimizer, its source of randomness, and what has been seen so far."""
 
-    KEYS = ("settings", "epoch", "model", "optimizer", "rng", "order", "history")
+    KEYS = ("settings", "epoch", "model", "optimizer", "generator", "history")
 
     def __init__(self, settings: dict, train: TensorDataset, held_out: TensorDataset, device: torch.device):
         self.settings, self.device = settings, device
-        self.order = torch.Generator().manual_seed(settings["seed"])
-        self.train_batches = DataLoader(train, settings["batch_size"], shuffle=True, generator=self.order)
+        self.generator = torch.Generator().manual_seed(settings["seed"])
+        self.train_batches = DataLoader(train, settings["batch_size"], shuffle=True, generator=self.generator)
         self.held_out_batches = DataLoader(held_out, 256)
         images, labels = train.tensors
         self.loss = nn.CrossEntropyLoss(label_smoothing=0.1)
@@ -83,8 +83,7 @@ class Run:
             "epoch": self.epoch,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "rng": torch.get_rng_state(),
-            "order": self.order.get_state(),
+            "generator": self.generator.get_state(),
             "history": self.history,
         }
 
@@ -92,11 +91,13 @@ class Run:
         self.epoch, self.history = state["epoch"], state["history"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["rng"])
-        self.order.set_state(state["order"])
+        self.generator.set_state(state["generator"])
 
     def train_epoch(self, show: bool) -> None:
         self.model.train()
+        # Dropout draws from the device's own generator. Seeded from ours, it needs no place in the checkpoint, and a
+        # run that is resumed on another device draws the same numbers.
+        torch.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings["lr"] * DECAY**self.epoch
         total = torch.zeros((), device=self.device)

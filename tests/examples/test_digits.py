@@ -85,6 +85,17 @@ def test_resumed_run_ends_with_the_same_bits(digits, device, small_data, tmp_pat
     assert "epoch   4/4" in capsys.readouterr().out
 
 
+def test_resumed_on_another_device(digits, device, small_data, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert digits.main(["--data", small_data, "--epochs", "4", "--out", str(whole)]) == 0
+    assert digits.main(["--data", small_data, "--epochs", "2", "--out", str(parts)]) == 0
+    resume = ["--resume", str(parts / "checkpoint.pt")]
+    assert digits.main(["--device", device, "--epochs", "4", *resume]) == 0
+    np.testing.assert_allclose(
+        checkpoint(parts)["history"]["train loss"], checkpoint(whole)["history"]["train loss"], rtol=1e-3
+    )
+
+
 def test_the_seed_matters(digits, device, small_data, tmp_path):
     for seed in ("0", "1"):
         digits.main(
