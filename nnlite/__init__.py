@@ -53,11 +53,16 @@ from .tensor import Tensor
 
 from ._functions import *  # isort: skip
 from . import autograd, cuda, nn, optim, utils  # isort: skip
+from ._info import finfo, iinfo, is_complex, is_floating_point, is_nonzero, is_tensor, numel, typename
 from ._printing import set_printoptions
 from .serialization import load, save
+from .typed import *
 
-bool = _BY_NAME["bool"]
+# The types named as Python's own, and the constants; last, since they hide Python's names in this file.
+from math import e, inf, nan, pi  # isort: skip
+
+newaxis = None
 short, int, long = int16, int32, int64
 half, float, double = float16, float32, float64
 cfloat, cdouble = complex64, complex128
-inf, nan, pi, e = (__import__("math").inf, __import__("math").nan, __import__("math").pi, __import__("math").e)
+bool = _BY_NAME["bool"]

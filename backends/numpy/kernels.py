@@ -8,14 +8,12 @@ from ..kernels import Override, kernel
 
 OVERRIDES: dict[str, Override] = {}
 
-_ZERO = {np.dtype(kind): np.zeros((), kind) for kind in (np.float32, np.float64)}
+_FLOAT32 = np.dtype(np.float32)
+_ZERO = np.zeros((), np.float32)
 
 
-def _usual_float(x: np.ndarray) -> bool:
-    return x.dtype in _ZERO
-
-
-@kernel("relu", table=OVERRIDES, when=_usual_float)
+@kernel("relu", table=OVERRIDES)
 def relu(x: np.ndarray) -> np.ndarray:
-    """max(x, 0). A kept 0-d zero in place of Python's 0: NumPy converts a number anew at each call (0.4 us of 0.8)."""
-    return np.maximum(x, _ZERO[x.dtype])
+    """max(x, 0). A kept 0-d zero in place of Python's 0, which NumPy converts anew at each call: on ten float32, 0.4 us
+    in place of 0.8."""
+    return np.maximum(x, _ZERO if x.dtype is _FLOAT32 else 0)
