@@ -100,6 +100,32 @@ def test_plain_objects(value, protocol):
     assert type(r[0]) is type(value)
 
 
+def test_long_bytes():
+    value = [b"a" * 100_000, bytearray(b"\xff" * 100_000), "b" * 100_000, set(range(10_000))]
+    for protocol in 2, 5:
+        assert nnlite.load(io.BytesIO(saved(value, pickle_protocol=protocol))) == value
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_tensors_in_every_protocol(protocol, device):
+    t = nnlite.arange(6.0, device=device)
+    p = nnlite.nn.Parameter(t[:2])
+    p.note = [t, nnlite.Size([3])]
+    marked = t[1:].clone()
+    marked.note = {"p": p}
+    value = {"t": t, "again": t, "p": p, "frozen": nnlite.nn.Parameter(t, False), "marked": marked, "d": t.dtype}
+    data = saved(
+        [value, (nnlite.device("cuda:300"), nnlite.device("cpu"), nnlite.Size([1, 2]))], pickle_protocol=protocol
+    )
+    for weights_only in True, False:
+        r, others = nnlite.load(io.BytesIO(data), map_location=device, weights_only=weights_only)
+        assert r["t"] is r["again"] is r["p"].note[0]
+        assert r["marked"].note["p"] is r["p"]
+        assert r["p"].tolist() == [0, 1]
+        assert (r["p"].requires_grad, r["frozen"].requires_grad, r["d"]) == (True, False, nnlite.float32)
+        assert others == (nnlite.device("cuda:300"), nnlite.device("cpu"), nnlite.Size([1, 2]))
+
+
 def test_cyclic_and_shared_containers():
     a: list = [1]
     a.append(a)
@@ -460,6 +486,16 @@ class NoReadinto:
         self.seekable = lambda: True
 
 
+def test_a_file_without_a_buffer(tmp_path):
+    class Short(io.FileIO):
+        def write(self, data):
+            return super().write(data[:1000])
+
+    with Short(tmp_path / "x.pt", "w") as file:
+        nnlite.save(nnlite.arange(5000), file)
+    assert nnlite.load(tmp_path / "x.pt").sum().item() == 12497500
+
+
 def test_a_stream_without_readinto():
     assert nnlite.load(NoReadinto(saved(nnlite.arange(4)))).tolist() == [0, 1, 2, 3]
 
@@ -628,6 +664,15 @@ def test_permissions(tmp_path, umask):
     path.chmod(0o600)
     nnlite.save(2, path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_read_only_files_are_respected(tmp_path, monkeypatch):
+    path = tmp_path / "x.pt"
+    nnlite.save(1, path)
+    monkeypatch.setattr(_atomic.os, "access", lambda name, mode: False)  # root may write to all files
+    with pytest.raises(PermissionError):
+        nnlite.save(2, path)
+    assert nnlite.load(path) == 1
 
 
 def test_symbolic_link_stays(tmp_path):

@@ -7,6 +7,7 @@ into memory. Format of zip: https://pkware.cachefly.net/webdocs/casestudies/APPN
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import struct
@@ -22,6 +23,7 @@ _MARK_16 = 0xFFFF
 _LARGE = _MARK_32
 _MANY = _MARK_16
 _CHUNK = 1 << 26
+_IN_CACHE = 1 << 18
 _DATE = 0x0021  # 1 January 1980: equal objects give equal files
 _LOCAL = struct.Struct("<IHHHHHIIIHH")
 _CENTRAL = struct.Struct("<IHHHHHHIIIHHHHHII")
@@ -41,9 +43,11 @@ class ArchiveWriter:
 
     def _write(self, data: Any) -> None:
         view = memoryview(data).cast("B")
-        for start in range(0, len(view), _CHUNK):
-            self._file.write(view[start : start + _CHUNK])
         self._position += len(view)
+        while len(view):
+            part = view[:_CHUNK]
+            count = self._file.write(part)  # a file without a buffer may take less than all
+            view = view[count if isinstance(count, int) else len(part) :]
 
     def add(self, name: str, data: Any) -> None:
         """Add the entry ``name`` with the bytes of ``data``, any contiguous buffer."""
@@ -102,9 +106,11 @@ class ArchiveReader:
         try:
             self.size = file.seek(0, os.SEEK_END) or file.tell()
             self._entries = {entry.filename: entry for entry in zipfile.ZipFile(file).infolist()}
-        except (OSError, MemoryError):
+        except MemoryError:
             raise
         except Exception as error:  # zipfile raises many types for damaged directories
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise  # the disk, not the archive
             raise _damaged(f"failed finding central directory ({error})") from None
         self._left = self.size
         self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) if mapped else None
@@ -181,17 +187,18 @@ class ArchiveReader:
             return np.frombuffer(self._map, np.uint8, entry.file_size, start)
         data: Any = np.empty(entry.file_size, np.uint8)
         self._file.seek(start)
-        self._fill(memoryview(data))
+        crc = self._fill(memoryview(data))
         # torch.serialization.set_crc32_options(False) writes 0 for "not computed".
-        if entry.CRC and zlib.crc32(data) != entry.CRC:
+        if entry.CRC and crc != entry.CRC:
             raise _damaged(f"the check sum of {entry.filename} does not fit its bytes (crc-32)")
         return data
 
-    def _fill(self, view: memoryview) -> None:
+    def _fill(self, view: memoryview) -> int:
+        """Read the bytes from where the file is; returns their check sum, taken while they are in the cache."""
         readinto = getattr(self._file, "readinto", None)
-        done = 0
+        done = crc = 0
         while done < len(view):
-            part = view[done : done + _CHUNK]
+            part = view[done : done + _IN_CACHE]
             if readinto is not None:
                 count = readinto(part)
             else:
@@ -200,4 +207,6 @@ class ArchiveReader:
                 part[:count] = data
             if not count:
                 raise _damaged("the file ends in the middle of an entry")
+            crc = zlib.crc32(part[:count], crc)
             done += count
+        return crc

@@ -25,6 +25,7 @@ def replacing(path: str) -> Iterator[BinaryIO]:
 
     Raises:
         RuntimeError: the folder does not exist, or ``path`` is a folder.
+        PermissionError: the file is read-only, or the folder does not let us make files.
     """
     target = os.path.realpath(path)  # a symbolic link stays, and the file that it names is replaced
     folder = os.path.dirname(target)
@@ -36,6 +37,8 @@ def replacing(path: str) -> Iterator[BinaryIO]:
         with open(target, "wb") as device:
             yield device
         return
+    if os.path.exists(target) and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "save: the file is read-only", target)
     temporary = os.path.join(folder, f".{os.path.basename(target)[:100]}.{secrets.token_hex(8)}.tmp")
     file = os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "wb")
     try:

@@ -19,6 +19,7 @@ from ._globals import TABLE, allowed_classes, find_global
 from ._tensors import StorageClass, StorageLoader
 from ._unpickler import DataUnpickler, Function
 
+_PACKAGE = __name__.partition(".")[0]
 _ZIP = b"PK\x03\x04"
 _LEGACY = b"\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 """How files from before PyTorch 1.6 begin: the pickle of a magic number."""
@@ -195,7 +196,7 @@ class _Call:
 def _counterpart(module: str, name: str) -> Any:
     """nnlite's object of the name that PyTorch has for its own."""
     try:
-        found: Any = importlib.import_module("nnlite" + module[len("torch") :])
+        found: Any = importlib.import_module(_PACKAGE + module[len("torch") :])
         for part in name.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError):

@@ -100,7 +100,7 @@ class DataUnpickler:
         self._stack: list[Any] = []
         self._outer: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
-        self._budget = len(data) + 1024
+        self._budget = 4 * len(data) + 1024
 
     def load(self) -> Any:
         """The object that the pickle describes."""
@@ -117,7 +117,7 @@ class DataUnpickler:
             instruction(self)
 
     def charge(self, amount: int) -> None:
-        """Account for ``amount`` items that are copied; a pickle may copy about as much as it holds."""
+        """Account for ``amount`` items that are copied; a pickle may copy a few times what it holds."""
         self._budget -= amount
         if self._budget < 0:
             raise pickle.UnpicklingError("the pickle copies the same data again and again, which could fill the memory")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import nnlite
+from nnlite.backends.strict import forbid_synchronize
 from nnlite.utils.data import (
     BatchSampler,
     ConcatDataset,
@@ -289,6 +290,14 @@ def test_writing_to_a_batch_does_not_change_the_dataset(device):
         for x, _ in DataLoader(data, batch_size=3, shuffle=shuffle):
             x.zero_()
     assert data.tensors[0].tolist() == [[2 * i, 2 * i + 1] for i in range(6)]
+
+
+def test_batches_need_not_wait_for_the_device():
+    data = rows(20, "strict")
+    with forbid_synchronize():
+        for dataset in data, Subset(data, list(range(3, 15))):
+            for shuffle in False, True:
+                assert sum(len(y) for _, y in DataLoader(dataset, batch_size=6, shuffle=shuffle)) == len(dataset)
 
 
 def test_gradients_flow_through_whole_batches(device):
