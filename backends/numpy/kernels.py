@@ -17,3 +17,36 @@ def relu(x: np.ndarray) -> np.ndarray:
     """max(x, 0). A kept 0-d zero in place of Python's 0, which NumPy converts anew at each call: on ten float32, 0.4 us
     in place of 0.8."""
     return np.maximum(x, _ZERO if x.dtype is _FLOAT32 else 0)
+
+
+@kernel("matmul", table=OVERRIDES)
+def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x @ y. For two matrices ``dot`` calls the same BLAS routine with less ado: 0.4 us in place of 1.0 for 3x3."""
+    return x.dot(y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)
+
+
+_SMALL = 1024
+
+
+@kernel("spread", table=OVERRIDES)
+def spread(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
+    """``x`` repeated to a shape. A small array is filled (0.4 us), where ``broadcast_to`` takes 3 us to make a view."""
+    size = 1
+    for n in shape:
+        size *= n
+    if size > _SMALL:
+        return np.broadcast_to(x, shape)
+    out = np.empty(shape, x.dtype)
+    out[...] = x
+    return out
+
+
+_add_reduce = np.add.reduce
+
+
+@kernel("sum", table=OVERRIDES)
+def total(x: np.ndarray, *, axis: tuple[int, ...] | None, keepdims: bool) -> np.ndarray:
+    """The sum over axes; without the look-ups of the generic body (0.2 us of 1.1)."""
+    if x.dtype.itemsize != 2:
+        return _add_reduce(x, axis, None, None, keepdims)
+    return np.sum(x, axis=axis, keepdims=keepdims, dtype=np.float32).astype(x.dtype)

@@ -35,12 +35,12 @@ def _sum(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
 @_sum.vjp
 def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
     shape, attrs = node.shapes[0], node.attrs
-    return (f.broadcast_to(restore(f, g, shape, attrs["axis"], attrs["keepdims"]), shape=shape),)
+    return (f.spread(restore(f, g, shape, attrs["axis"], attrs["keepdims"]), shape=shape),)
 
 
 @op(title=lambda node: "MeanBackward0" if node.attrs["axis"] is None else "MeanBackward1")
 def _mean(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
-    total = xp.sum(x, axis=axis, keepdims=keepdims, dtype=_wide(x))
+    total = xp.add.reduce(x, axis, _wide(x), None, keepdims)
     return (total / _count(x.shape, axis)).astype(x.dtype)
 
 
@@ -48,7 +48,7 @@ def _mean(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
 def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
     shape, attrs = node.shapes[0], node.attrs
     g = restore(f, g, shape, attrs["axis"], attrs["keepdims"]) / _count(shape, attrs["axis"])
-    return (f.broadcast_to(g, shape=shape),)
+    return (f.spread(g, shape=shape),)
 
 
 def _count(shape: tuple[int, ...], axis: Any) -> float:

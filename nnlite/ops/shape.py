@@ -319,6 +319,15 @@ def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
     return (unbroadcast(f, g, node.shapes[0]),)
 
 
+@op()
+def _spread(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    """``x`` repeated to a shape, for gradients: a view or a copy, not to be written to."""
+    return xp.broadcast_to(x, shape)
+
+
+OPS["spread"].call = lambda x, *, shape: _broadcast_to(x, shape=shape)
+
+
 @public(only_method=True)
 def expand(input: Any, *sizes: Any) -> Any:
     """Dimensions of size 1 repeated without a copy; -1 keeps a size."""
