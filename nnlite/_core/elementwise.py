@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backends.registry import tables
-from . import dtypes
+from . import dtypes, tensor_base
 from .grad_mode import mode
 from .node import Node, _getframe, _outside, caller, next_seq
 from .operands import as_array, explain, not_a_tensor, promote, raw
@@ -48,6 +48,7 @@ def unary(
         )
     impl = self.impl
     keep_x, keep_out = "x" in want, "out" in want
+    differentiable = d is not None
 
     def call(x: Any) -> Any:
         try:
@@ -63,9 +64,13 @@ def unary(
             raise explain(name, error, (xa,)) from error
         if type(r) is not type(xa):
             r = as_array(r, xa)
-        t = wrap(r)
+        t = _new(tensor_base.tensor_class)
+        t._a = r
+        t._node = None
+        t._vc = [0]
+        t._view = None
         edge = x._node if x._view is None else live_node(x)
-        if edge is not None and mode.grad and r.dtype.kind in RECORDABLE:
+        if edge is not None and differentiable and mode.grad:
             n = _new(Node)
             n.op = self
             n.edges = (edge,)
@@ -78,8 +83,7 @@ def unary(
             else:
                 n.saved = ()
                 n.versions = None
-            n.attrs = n.hooks = n.shapes = None
-            n.outputs = 1
+            n.hooks = None
             frame = _getframe(1)
             code = frame.f_code
             n.where = (code, frame.f_lasti) if code.co_filename in _outside else caller()
@@ -141,7 +145,11 @@ def binary(
             raise explain(name, error, (xa, ya)) from error
         if type(r) is not type(xa):
             r = as_array(r, xa)
-        t = wrap(r)
+        t = _new(tensor_base.tensor_class)
+        t._a = r
+        t._node = None
+        t._vc = [0]
+        t._view = None
         if differentiable:
             xn = x._node if x._view is None else live_node(x)
             yn = y._node if y._view is None else live_node(y)
@@ -163,8 +171,7 @@ def binary(
                 else:
                     n.saved = ()
                     n.versions = None
-                n.attrs = n.hooks = None
-                n.outputs = 1
+                n.hooks = None
                 frame = _getframe(1)
                 code = frame.f_code
                 n.where = (code, frame.f_lasti) if code.co_filename in _outside else caller()
@@ -186,7 +193,11 @@ def binary(
             raise explain(name, error, (xa,)) from error
         if type(r) is not type(xa):
             r = as_array(r, xa)
-        t = wrap(r)
+        t = _new(tensor_base.tensor_class)
+        t._a = r
+        t._node = None
+        t._vc = [0]
+        t._view = None
         if differentiable:
             xn = x._node if x._view is None else live_node(x)
             if xn is not None and mode.grad:
@@ -197,8 +208,7 @@ def binary(
                 kx, ky, ko = only_x
                 n.saved = (xa if kx else None, y, r if ko else None)
                 n.versions = (x._vc, x._vc[0]) if kx else (t._vc, 0) if ko else None
-                n.attrs = n.hooks = None
-                n.outputs = 1
+                n.hooks = None
                 frame = _getframe(1)
                 code = frame.f_code
                 n.where = (code, frame.f_lasti) if code.co_filename in _outside else caller()

@@ -128,7 +128,6 @@ def _node(
     n.attrs = attrs
     n.shapes = tuple(getattr(a, "shape", None) for a in raws)
     n.hooks = None
-    n.outputs = 1
     n.where = caller()
     n.seq = next_seq()
     return n

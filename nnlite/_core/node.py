@@ -129,7 +129,7 @@ class Node(GraphNode):
         attrs: keyword attributes of the call.
         shapes: shapes of the array inputs; None where the rule can do without.
         where: the user's line, see ``caller``.
-        outputs: 1, or the number of outputs; then the gradient is a list.
+        outputs: the number of outputs where there are several; the gradient is a list then.
     """
 
     __slots__ = ("__weakref__", "attrs", "edges", "hooks", "op", "outputs", "saved", "seq", "shapes", "versions", "where")

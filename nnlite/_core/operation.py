@@ -8,6 +8,7 @@ from typing import Any
 
 from ..backends.kernels import GENERIC
 from ..backends.registry import tables
+from . import tensor_base
 from .grad_mode import mode
 from .node import Node, OutputNode, caller, next_seq
 from .operands import as_array, explain, first_foreign
@@ -217,7 +218,11 @@ def _call_of_one(self: Op) -> Callable[..., Any]:
         r = impl[type(xa)](xa, **attrs)
         if type(r) is not type(xa):
             r = as_array(r, xa)
-        t = wrap(r)
+        t = _new(tensor_base.tensor_class)
+        t._a = r
+        t._node = None
+        t._vc = [0]
+        t._view = None
         outer = x._view
         edge = x._node if outer is None else live_node(x)
         recording = mode.grad
@@ -227,7 +232,7 @@ def _call_of_one(self: Op) -> Callable[..., Any]:
             v.base, v.chain = (x, ((self, attrs),)) if outer is None else (outer.base, (*outer.chain, (self, attrs)))
             v.base_node = v.base._node
             v.recorded = recording
-        if edge is not None and recording and r.dtype.kind in RECORDABLE:
+        if edge is not None and recording and (view or r.dtype.kind in RECORDABLE):
             n = _new(Node)
             n.op = self
             n.edges = (edge,)
@@ -247,7 +252,6 @@ def _call_of_one(self: Op) -> Callable[..., Any]:
                 n.saved = ()
                 n.versions = None
             n.hooks = None
-            n.outputs = 1
             n.where = caller(3)
             n.seq = next_seq()
             t._node = n
@@ -274,7 +278,11 @@ def _call_of_two(self: Op) -> Callable[..., Any]:
             raise explain(name, error, (xa, ya)) from error
         if type(r) is not type(xa):
             r = as_array(r, xa)
-        t = wrap(r)
+        t = _new(tensor_base.tensor_class)
+        t._a = r
+        t._node = None
+        t._vc = [0]
+        t._view = None
         xn = x._node if x._view is None else live_node(x)
         yn = None if y is None else y._node if y._view is None else live_node(y)
         if (xn is not None or yn is not None) and mode.grad and r.dtype.kind in RECORDABLE:
@@ -300,7 +308,6 @@ def _call_of_two(self: Op) -> Callable[..., Any]:
                 n.saved = ()
                 n.versions = None
             n.hooks = None
-            n.outputs = 1
             n.where = caller(3)
             n.seq = next_seq()
             t._node = n
@@ -349,7 +356,7 @@ def _several(self: Op, inputs: tuple[Any, ...], raws: list[Any], attrs: dict[str
         edges = tuple([None if t is None else node_of(t) for t in inputs])
         if any(edge is not None for edge in edges):
             node = _make_node(self, edges, inputs, raws, attrs, outs, tuple(result[count:]))
-            node.outputs = 1 if self.outputs == 1 else count
+            node.outputs = count
             for i, out in enumerate(outs):
                 if out._a.dtype.kind in RECORDABLE:
                     out._node = node if self.outputs == 1 else OutputNode(node, i)
@@ -386,7 +393,6 @@ def _make_node(
     n.attrs = attrs
     n.shapes = tuple([None if a is None else a.shape for a in raws])
     n.hooks = None
-    n.outputs = 1
     n.where = caller(4)
     n.seq = next_seq()
     return n

@@ -33,19 +33,21 @@ class TensorBase:
         def __int__(self) -> int: ...
 
 
-_class: type[TensorBase] = TensorBase
+tensor_class: type[TensorBase] = TensorBase
+"""The class of new tensors; see ``use_tensor_class``."""
+
 _new = object.__new__
 
 
-def use_tensor_class(tensor_class: type[TensorBase]) -> None:
+def use_tensor_class(cls: type[TensorBase]) -> None:
     """Make new tensors of this class. ``nnlite/tensor.py`` calls it: the class with methods stands above this layer."""
-    global _class
-    _class = tensor_class
+    global tensor_class
+    tensor_class = cls
 
 
 def wrap(array: Any) -> Any:
     """A tensor of a raw array, without a graph. The array is not copied."""
-    t = _new(_class)
+    t = _new(tensor_class)
     t._a = array
     t._node = None
     t._vc = [0]
