@@ -30,37 +30,37 @@ def title_of(x: Any) -> str:
     return TITLES[dtypes.from_numpy[x.dtype].name]
 
 
-def largest(xp: Any, x: Any, axis: int | None) -> Any:
-    """The largest number along an axis; 0 where there is none to take."""
-    return xp.max(x, axis=axis, keepdims=True) if x.size else 0
+def largest(x: Any, axis: int | None) -> Any:
+    """The largest number along an axis, which stays; 0 where there is none to take."""
+    return x.max(axis=axis, keepdims=True) if x.size else 0
 
 
 @op(saves=("out",))
 def _softmax(xp: Any, x: Any, *, axis: int | None) -> Any:
     wide = widen(x)
-    e = xp.asarray(wide - largest(xp, wide, axis))
+    e = xp.asarray(wide - largest(wide, axis))
     xp.exp(e, out=e)
-    e /= xp.sum(e, axis=axis, keepdims=True)
+    e /= e.sum(axis=axis, keepdims=True)
     return e.astype(x.dtype, copy=False)
 
 
 @_softmax.vjp
 def _(f: Any, g: Any, node: Any, out: Any) -> tuple[Any, ...]:
-    weighted = g * out
-    return (weighted - out * f.sum(weighted, axis=node.attrs["axis"], keepdims=True),)
+    return ((g - f.sum(g * out, axis=node.attrs["axis"], keepdims=True)) * out,)
 
 
 @op(saves=("out",))
 def _log_softmax(xp: Any, x: Any, *, axis: int | None) -> Any:
     wide = widen(x)
-    shifted = xp.asarray(wide - largest(xp, wide, axis))
-    shifted -= xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+    shifted = xp.asarray(wide - largest(wide, axis))
+    shifted -= xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
     return shifted.astype(x.dtype, copy=False)
 
 
 @_log_softmax.vjp
 def _(f: Any, g: Any, node: Any, out: Any) -> tuple[Any, ...]:
-    return (g - f.exp(out) * f.sum(g, axis=node.attrs["axis"], keepdims=True),)
+    # In this order NumPy computes in the memory of the exponential.
+    return (f.exp(out) * -f.sum(g, axis=node.attrs["axis"], keepdims=True) + g,)
 
 
 def _normalise(call: Any, input: Any, dim: Any, dtype: Any) -> Any:

@@ -53,11 +53,11 @@ def check_tensors(name: str, *values: Any) -> None:
             check_same_device(name, (first, value._a))
 
 
-def reduced(xp: Any, losses: Any, reduction: str, count: Any) -> Any:
+def reduced(losses: Any, reduction: str, count: Any) -> Any:
     """A loss for each element as the result asked for; ``count`` is what the mean divides by."""
     if reduction == "none":
         return losses
-    total = xp.sum(losses)
+    total = losses.sum()
     return total / count if reduction == "mean" else total
 
 
@@ -81,7 +81,7 @@ def _spread(f: Any, g: Any, node: Any, d: Any) -> tuple[Any, ...]:
 def _mse_loss(xp: Any, x: Any, y: Any, *, reduction: str) -> Any:
     d = xp.asarray(widen(x) - widen(y))
     d *= d
-    return reduced(xp, d, reduction, d.size or math.nan).astype(x.dtype, copy=False)
+    return reduced(d, reduction, d.size or math.nan).astype(x.dtype, copy=False)
 
 
 @_mse_loss.vjp
@@ -96,7 +96,7 @@ def _l1_title(node: Any) -> str:
 @op(saves=("x", "y"), title=_l1_title)
 def _l1_loss(xp: Any, x: Any, y: Any, *, reduction: str) -> Any:
     d = xp.absolute(widen(x) - widen(y))
-    return reduced(xp, d, reduction, d.size or math.nan).astype(x.real.dtype, copy=False)
+    return reduced(d, reduction, d.size or math.nan).astype(x.real.dtype, copy=False)
 
 
 @_l1_loss.vjp
