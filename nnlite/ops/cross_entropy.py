@@ -100,9 +100,7 @@ def _title(node: Any) -> str:
 
 
 @op(residuals=("labels", "share"), saves=("labels", "share"), title=_title)
-def _nll_loss(
-    xp: Any, x: Any, target: Any, weight: Any, *, reduction: str, ignore_index: int, masked: bool
-) -> Any:
+def _nll_loss(xp: Any, x: Any, target: Any, weight: Any, *, reduction: str, ignore_index: int, masked: bool) -> Any:
     rows, labels = _rows(x, target)
     kind = widen(x[:0]).dtype
     shares = _Shares(xp, labels, weight, kind, reduction, ignore_index, masked)
@@ -174,17 +172,14 @@ def _cross_entropy(
 
 
 @_cross_entropy.vjp
-def _(
-    f: Any, g: Any, node: Any, x: Any, target: Any, weight: Any, exps: Any, sums: Any, labels: Any, share: Any, even: Any
-) -> tuple[Any, ...]:
+def _(f: Any, g: Any, node: Any, x: Any, target: Any, weight: Any, *residuals: Any) -> tuple[Any, ...]:
+    exps, sums, labels, share, even = residuals
     gx = f.cross_entropy_backward(g * share, None if even is None else g * even, weight, exps, sums, labels)
     return gx.reshape(x.shape).astype(x.dtype, copy=False), None, None
 
 
 @op()
-def _cross_entropy_backward(
-    xp: Any, share: Any, even: Any, weight: Any, exps: Any, sums: Any, labels: Any
-) -> Any:
+def _cross_entropy_backward(xp: Any, share: Any, even: Any, weight: Any, exps: Any, sums: Any, labels: Any) -> Any:
     """share (p - onehot) + even (p sum w - w), where p is the softmax, exps / sums."""
     factor = share
     if even is not None:
@@ -453,9 +448,7 @@ def _check_logits(a: Any) -> None:
         )
 
 
-def _of_probabilities(
-    input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
-) -> Any:
+def _of_probabilities(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float) -> Any:
     """The cross entropy of logits and probabilities."""
     a, t = input._a, target._a
     if t.dtype.kind not in "fV":

@@ -22,9 +22,7 @@ def _(f: Any, g: Any, node: Any, indices: Any) -> tuple[Any, ...]:
 
 
 @op(saves=("indices",))
-def _embedding_gradient(
-    xp: Any, g: Any, indices: Any, *, rows: int, padding: int | None, by_frequency: bool
-) -> Any:
+def _embedding_gradient(xp: Any, g: Any, indices: Any, *, rows: int, padding: int | None, by_frequency: bool) -> Any:
     """Zeros with the rows of ``g`` added at their numbers; nothing at ``padding``."""
     where = indices.reshape(-1)
     wide = widen(g).reshape(where.size, g.shape[-1])
@@ -104,7 +102,7 @@ def _check(input: Any, weight: Any) -> None:
     if i.dtype not in (dtypes.int64.np, dtypes.int32.np):
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-            f"{input.type()} instead (while checking arguments for embedding; convert it with .long())"  # type: ignore[attr-defined]
+            f"{input.type()} instead (while checking arguments for embedding; convert it with .long())"
         )
     if type(i) is not type(w):
         check_same_device("embedding", (w, i))

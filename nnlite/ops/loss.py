@@ -18,9 +18,7 @@ def check_reduction(reduction: Any) -> str:
         ValueError: there is none.
     """
     if reduction == "elementwise_mean":
-        warnings.warn(
-            "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=3
-        )
+        warnings.warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=3)
         return "mean"
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
@@ -104,9 +102,7 @@ def _(f: Any, g: Any, node: Any, x: Any, y: Any) -> tuple[Any, ...]:
     return _spread(f, g, node, f.sgn(x - y))
 
 
-def _difference(
-    call: Any, input: Any, target: Any, legacy: tuple[Any, Any], reduction: str, weight: Any
-) -> Any:
+def _difference(call: Any, input: Any, target: Any, legacy: tuple[Any, Any], reduction: str, weight: Any) -> Any:
     """mse_loss and l1_loss."""
     name = call.op.name
     check_tensors(name, input, target)

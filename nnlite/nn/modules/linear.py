@@ -88,9 +88,9 @@ class Linear(Module):
         """x A^T + b."""
         # This layer is in every loop; the dictionary is quicker than two attributes that __getattr__ finds.
         held = self._parameters
-        weight = held["weight"] if "weight" in held else self.weight
-        bias = held["bias"] if "bias" in held else self.bias
-        return linear(input, weight, bias)
+        if "weight" in held and "bias" in held:
+            return linear(input, held["weight"], held["bias"])
+        return linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """Sizes, and whether there is a bias."""

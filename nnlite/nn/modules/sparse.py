@@ -102,7 +102,7 @@ class Embedding(Module):
         init.normal_(self.weight)
         if self.padding_idx is not None:
             with no_grad():
-                self.weight[self.padding_idx].fill_(0)  # type: ignore[attr-defined]
+                self.weight[self.padding_idx].fill_(0)
 
     def forward(self, input: Any) -> Any:
         """The rows that the input names."""
