@@ -29,10 +29,10 @@ def in_place(function: Callable[..., Any], x: Any, *others: Any, **attrs: Any) -
         raise not_a_tensor(name, 0, x)
     xa = x._a
     others = tuple(_operand(name, x, other) for other in others)
-    raws = [xa, *map(raw, others)]
+    raws = [xa, *(_apart(x, other) for other in others)]
     nodes = tuple([node_of(t) if isinstance(t, TensorBase) else None for t in (x, *others)])
     record = mode.grad and op.differentiable and any(node is not None for node in nodes)
-    if record:
+    if record or (mode.grad and x._view is not None and x._view.base._node is not None):
         check_in_place(x, name)
     keeps = op.keeps(nodes) if record else ()
     saves_x = any(keep and source == 0 for keep, source in zip(keeps, op.saves, strict=False))
@@ -42,6 +42,13 @@ def in_place(function: Callable[..., Any], x: Any, *others: Any, **attrs: Any) -
     if record:
         rebase(x, _node(op, nodes, x, others, [old, *raws[1:]], attrs))
     return x
+
+
+def _apart(x: TensorBase, other: Any) -> Any:
+    """The raw operand; a copy if it is another part of the storage that is written to, since kernels run in any order."""
+    if isinstance(other, TensorBase) and other._vc is x._vc and other._a is not x._a:
+        return backend_of(other._a).xp.array(other._a)
+    return raw(other)
 
 
 def _operand(name: str, x: TensorBase, other: Any) -> Any:
@@ -76,6 +83,12 @@ def _write(op: Op, name: str, xa: Any, raws: list[Any], attrs: dict[str, Any]) -
     for a in raws:
         if type(a) is not type(xa) and type(a) in tables:
             check_same_device(name, raws)
+    constant = op.write is not None and getattr(raws[1], "size", 0) == 1
+    if 0 in xa.strides and not constant and any(n > 1 and not step for n, step in zip(xa.shape, xa.strides, strict=True)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            f"Please clone() the tensor before performing the operation. ({name})"
+        )
     try:
         if op.write is not None:
             op.write(backend_of(xa).xp, *raws, **attrs)
@@ -122,7 +135,8 @@ def _node(
             saved.append(raws[source])
             t = None if source == 0 else others[source - 1]
             if isinstance(t, TensorBase):
-                versions += (t._vc, t._vc[0])
+                # Where the operand shares x's storage the write has changed it too, and backward has to say so.
+                versions += (t._vc, t._vc[0] - (t._vc is x._vc))
     n.saved = tuple(saved)
     n.versions = tuple(versions) or None
     n.attrs = attrs

@@ -85,7 +85,7 @@ def check_in_place(t: TensorBase, name: str) -> None:
             "a view of a leaf Variable that requires grad is being used in an in-place operation. "
             f"({name}: write to it under nnlite.no_grad(), or clone the leaf first.)"
         )
-    if not view.recorded and (node is not None or view.base._node is not None):
+    if not view.recorded:
         raise RuntimeError(
             "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
             f"({name}: make the view outside no_grad, or do both inside it.)"

@@ -127,6 +127,8 @@ def grad(
     if is_grads_batched:
         raise NotImplementedError("grad(is_grads_batched=True) is not implemented; call grad once for each gradient")
     outs, ins = _several(outputs), _several(inputs)
+    if not ins:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     grads: Sequence[Any] = (None,) * len(outs) if grad_outputs is None else _several(grad_outputs)
     if allow_unused is None:
         allow_unused = materialize_grads

@@ -114,7 +114,7 @@ def _where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
 @_where.vjp
 def _(f: Any, g: Any, node: Any, condition: Any) -> tuple[Any, ...]:
     _, xn, yn = node.edges
-    zero = g * 0
+    zero = f.zeros_like(g)
     gx = None if xn is None else unbroadcast(f, f.where(condition, g, zero), node.shapes[1])
     gy = None if yn is None else unbroadcast(f, f.where(condition, zero, g), node.shapes[2])
     return None, gx, gy

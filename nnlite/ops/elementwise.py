@@ -27,6 +27,9 @@ def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
 
 _TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
+zeros_like = unary("zeros_like", lambda xp, x: xp.zeros_like(x), lambda f, g: f.zeros_like(g))
+"""The gradient of what is constant. (Not ``g * 0``, which is not 0 where g is infinite.)"""
+
 neg = unary("neg", "negative", lambda f, g: -g)
 exp = unary("exp", "exp", lambda f, g, out: g * out, to_float=True)
 exp2 = unary("exp2", "exp2", lambda f, g, out: g * out * math.log(2), to_float=True)
@@ -54,12 +57,12 @@ sigmoid = unary(
 )
 relu = unary("relu", lambda xp, x: xp.maximum(x, 0), lambda f, g, out: g * (out > 0))
 abs = unary("abs", "absolute", lambda f, g, x: g * f.sgn(x))
-sgn = unary("sgn", "sign", lambda f, g: g * 0)
-sign = unary("sign", "sign", lambda f, g: g * 0)
-floor = unary("floor", "floor", lambda f, g: g * 0)
-ceil = unary("ceil", "ceil", lambda f, g: g * 0)
-trunc = unary("trunc", "trunc", lambda f, g: g * 0)
-round_ = unary("round", "rint", lambda f, g: g * 0)
+sgn = unary("sgn", "sign", lambda f, g: f.zeros_like(g))
+sign = unary("sign", "sign", lambda f, g: f.zeros_like(g))
+floor = unary("floor", "floor", lambda f, g: f.zeros_like(g))
+ceil = unary("ceil", "ceil", lambda f, g: f.zeros_like(g))
+trunc = unary("trunc", "trunc", lambda f, g: f.zeros_like(g))
+round_ = unary("round", "rint", lambda f, g: f.zeros_like(g))
 isnan = unary("isnan", "isnan")
 isinf = unary("isinf", "isinf")
 isfinite = unary("isfinite", "isfinite")
@@ -115,14 +118,14 @@ add = binary("add", "add", lambda f, g: g, lambda f, g: g)
 sub = binary("sub", "subtract", lambda f, g: g, lambda f, g: -g)
 mul = binary("mul", "multiply", lambda f, g, y: g * y, lambda f, g, x: g * x)
 div = binary(
-    "div", "true_divide", lambda f, g, y: g / y, lambda f, g, y, out: -g * out / y, to_float=True
+    "div", "true_divide", lambda f, g, y: g / y, lambda f, g, x, y: -g * (x / y) / y, to_float=True
 )
 
 
 def _pow_dx(f: Any, g: Any, x: Any, y: Any) -> Any:
     """y x^(y-1), and 0 where y is 0, also at x = 0."""
     if isinstance(y, int | float | complex):
-        return g * (y * x ** (y - 1)) if y else g * 0
+        return g * (y * x ** (y - 1)) if y else f.zeros_like(g)
     return g * f.where(y == 0, x * 0, y * f.pow(x, y - 1))
 
 

@@ -359,7 +359,7 @@ def _copy_in_place(xp: Any, x: Any, values: Any) -> None:
 def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
     from .._core.op import unbroadcast
 
-    gx = g * 0 if node.edges[0] is not None else None
+    gx = f.zeros_like(g) if node.edges[0] is not None else None
     return gx, unbroadcast(f, g, node.shapes[1]) if node.edges[1] is not None else None
 
 
@@ -372,7 +372,12 @@ def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
     """Write the values of ``src`` (any dtype and device; broadcast to the input's shape) into the input."""
     if not isinstance(src, TensorBase | np.ndarray | int | float | complex | np.generic):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
-    return in_place(_copy, input, _values(input, src))
+    values = _values(input, src)
+    if values._a.ndim > input._a.ndim:  # NumPy would drop leading dimensions of size 1
+        raise RuntimeError(
+            f"output with shape {list(input._a.shape)} doesn't match the shape {list(values._a.shape)} of what is copied"
+        )
+    return in_place(_copy, input, values)
 
 
 def _values(input: Any, value: Any) -> Any:

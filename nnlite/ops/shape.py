@@ -311,7 +311,10 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
 
 @op(view=True, title="ExpandBackward0")
 def _broadcast_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
-    return xp.broadcast_to(x, shape)
+    # Not xp.broadcast_to: NumPy's result cannot be written to, nor can parts of it in which no element stands twice.
+    lead = len(shape) - x.ndim
+    strides = [0 if n == 1 else step for n, step in zip(x.shape, x.strides, strict=True)]
+    return xp.as_strided(x, shape, (0,) * lead + tuple(strides))
 
 
 @_broadcast_to.vjp
