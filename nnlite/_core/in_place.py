@@ -83,12 +83,8 @@ def _write(op: Op, name: str, xa: Any, raws: list[Any], attrs: dict[str, Any]) -
     for a in raws:
         if type(a) is not type(xa) and type(a) in tables:
             check_same_device(name, raws)
-    constant = op.write is not None and getattr(raws[1], "size", 0) == 1
-    if 0 in xa.strides and not constant and any(n > 1 and not step for n, step in zip(xa.shape, xa.strides, strict=True)):
-        raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-            f"Please clone() the tensor before performing the operation. ({name})"
-        )
+    if 0 in xa.strides and xa.size > 1 and not (op.write is not None and getattr(raws[1], "size", 0) == 1):
+        _check_no_element_twice(name, xa)
     try:
         if op.write is not None:
             op.write(backend_of(xa).xp, *raws, **attrs)
@@ -102,6 +98,14 @@ def _write(op: Op, name: str, xa: Any, raws: list[Any], attrs: dict[str, Any]) -
     if tuple(result.shape) != tuple(xa.shape):
         raise _shape_error(xa, [result], RuntimeError("shapes differ"))
     xa[...] = result
+
+
+def _check_no_element_twice(name: str, xa: Any) -> None:
+    if any(n > 1 and not step for n, step in zip(xa.shape, xa.strides, strict=True)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            f"Please clone() the tensor before performing the operation. ({name})"
+        )
 
 
 def _shape_error(xa: Any, raws: list[Any], error: Exception) -> Exception:

@@ -30,6 +30,17 @@ _TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 zeros_like = unary("zeros_like", lambda xp, x: xp.zeros_like(x), lambda f, g: f.zeros_like(g))
 """The gradient of what is constant. (Not ``g * 0``, which is not 0 where g is infinite.)"""
 
+@op(saves=("mask",), title="MaskedFillBackward0")
+def _zero_where(xp: Any, x: Any, mask: Any) -> Any:
+    """``x``, and 0 where the mask is true: also where ``x`` is infinite, unlike a product."""
+    return xp.where(mask, xp.zeros((), x.dtype), x)
+
+
+@_zero_where.vjp
+def _(f: Any, g: Any, node: Any, mask: Any) -> tuple[Any, ...]:
+    return f.zero_where(g, mask), None
+
+
 neg = unary("neg", "negative", lambda f, g: -g)
 exp = unary("exp", "exp", lambda f, g, out: g * out, to_float=True)
 exp2 = unary("exp2", "exp2", lambda f, g, out: g * out * math.log(2), to_float=True)
@@ -55,7 +66,7 @@ erf = unary("erf", "erf", lambda f, g, x: g * (_TWO_OVER_SQRT_PI * f.exp(-(x * x
 sigmoid = unary(
     "sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), lambda f, g, out: g * (out * (1 - out)), to_float=True
 )
-relu = unary("relu", lambda xp, x: xp.maximum(x, 0), lambda f, g, out: g * (out > 0))
+relu = unary("relu", lambda xp, x: xp.maximum(x, 0), lambda f, g, out: f.zero_where(g, out <= 0))
 abs = unary("abs", "absolute", lambda f, g, x: g * f.sgn(x))
 sgn = unary("sgn", "sign", lambda f, g: f.zeros_like(g))
 sign = unary("sign", "sign", lambda f, g: f.zeros_like(g))
@@ -131,24 +142,30 @@ def _pow_dx(f: Any, g: Any, x: Any, y: Any) -> Any:
 
 # The operator, not ``xp.power``: array libraries give it short cuts for small exponents.
 pow_ = binary("pow", lambda xp, x, y: x**y, _pow_dx, lambda f, g, x, out: g * (out * f.log_or_zero(x)))
-# Where both operands are the extreme one, each gets half.
+
+
+def _halved(f: Any, g: Any, x: Any, y: Any) -> Any:
+    """Where both operands are the extreme one, each gets half of the gradient."""
+    return f.where(x == y, g / 2, g)
+
+
 maximum = binary(
     "maximum",
     "maximum",
-    lambda f, g, x, y: g * (x > y) + g * 0.5 * (x == y),
-    lambda f, g, x, y: g * (x < y) + g * 0.5 * (x == y),
+    lambda f, g, x, y: f.zero_where(_halved(f, g, x, y), x < y),
+    lambda f, g, x, y: f.zero_where(_halved(f, g, x, y), x > y),
 )
 minimum = binary(
     "minimum",
     "minimum",
-    lambda f, g, x, y: g * (x < y) + g * 0.5 * (x == y),
-    lambda f, g, x, y: g * (x > y) + g * 0.5 * (x == y),
+    lambda f, g, x, y: f.zero_where(_halved(f, g, x, y), x > y),
+    lambda f, g, x, y: f.zero_where(_halved(f, g, x, y), x < y),
 )
 atan2 = binary(
     "atan2",
     "arctan2",
-    lambda f, g, x, y: g * y / (x * x + y * y),
-    lambda f, g, x, y: -g * x / (x * x + y * y),
+    lambda f, g, x, y: f.zero_where(g * y / (x * x + y * y), (x == 0) & (y == 0)),
+    lambda f, g, x, y: f.zero_where(-g * x / (x * x + y * y), (x == 0) & (y == 0)),
     to_float=True,
 )
 floor_divide = binary("floor_divide", "floor_divide")
