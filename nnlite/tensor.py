@@ -205,6 +205,10 @@ class Tensor(TensorBase, TensorMethods):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise RuntimeError(f"requires_grad must be a bool, got {type(value).__name__}")
+        if not self.is_leaf:
+            raise RuntimeError(_ONLY_LEAVES)
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
@@ -216,13 +220,10 @@ class Tensor(TensorBase, TensorMethods):
         node = node_of(self)
         if node is not None and type(node) is not AccumulateGrad:
             if not requires_grad:
-                raise RuntimeError(
-                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
-                    "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
-                )
+                raise RuntimeError(_ONLY_LEAVES)
         elif requires_grad:
             if self._a.dtype.kind not in "fcV":
-                raise RuntimeError("only Tensors of floating point dtype can require gradients")
+                raise RuntimeError(f"only Tensors of floating point dtype can require gradients, got {self.dtype}")
             if node is None:
                 make_leaf(self)
         elif node is not None:
@@ -252,7 +253,7 @@ class Tensor(TensorBase, TensorMethods):
     @property
     def grad(self) -> Any:
         """The gradient that backward added up, None before."""
-        if self._grad is None and not self.is_leaf and "_retain" not in self.__dict__:
+        if self._grad is None and not self.is_leaf and self._retain is None:
             warnings.warn(
                 "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
                 "populated during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf "
@@ -335,7 +336,11 @@ class Tensor(TensorBase, TensorMethods):
         node = node_of(self)
         if node is None:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        return add_hook(node.all_hooks().before, hook)
+        hooks = node.all_hooks().before
+        handle = add_hook(hooks, hook)
+        if self._retain is not None:  # what is kept is what the hooks leave
+            hooks.move_to_end(self._retain[0].id)
+        return handle
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Any], None]) -> RemovableHandle:
         """Call ``hook(tensor)`` after the leaf's ``.grad`` was added to."""
@@ -351,7 +356,7 @@ class Tensor(TensorBase, TensorMethods):
         node = node_of(self)
         if node is None:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if type(node) is AccumulateGrad or "_retain" in self.__dict__:
+        if type(node) is AccumulateGrad or self._retain is not None:
             return
         me = weakref.ref(self)
 
@@ -360,12 +365,12 @@ class Tensor(TensorBase, TensorMethods):
             if tensor is not None:
                 tensor._grad = g if tensor._grad is None else tensor._grad + g
 
-        self.__dict__["_retain"] = add_hook(node.all_hooks().before, keep)
+        self.__dict__["_retain"] = add_hook(node.all_hooks().before, keep), keep
 
     @property
     def retains_grad(self) -> bool:
         """Whether ``retain_grad`` was called on it."""
-        return "_retain" in self.__dict__
+        return self._retain is not None
 
     # -- conversions --------------------------------------------------------------------------------------------------
 
@@ -560,6 +565,11 @@ class _no_record:
     def __exit__(self, *exc: Any) -> None:
         mode.grad = self.outer
 
+
+_ONLY_LEAVES = (
+    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
+    "that doesn't require differentiation use var_no_grad = var.detach()."
+)
 
 _PRIVATE = ("_grad", "_retain", "_resting_node")
 """Entries of a tensor's dictionary that are not the user's."""

@@ -17,7 +17,7 @@ from ..backends.registry import tables
 from . import dtypes
 from .grad_mode import mode
 from .node import AccumulateGrad, Node
-from .op import recorded
+from .op import cast, recorded
 from .tensor_base import TensorBase, wrap
 from .views import node_of
 
@@ -167,8 +167,11 @@ class _Walk:
     def accumulate(self, node: AccumulateGrad, g: Any, key: int) -> None:
         """Add to the leaf's gradient."""
         leaf = node.ref()
-        if leaf is None:
-            return
+        if leaf is None or leaf._node is not node:
+            return  # nobody sees it, or it does not require grad any more
+        raw = g._a if self.create else g
+        if raw.dtype != leaf._a.dtype:  # a rule for bfloat16 that left it for float32
+            g = cast(g, leaf._a.dtype) if self.create else raw.astype(leaf._a.dtype)
         old = leaf._grad
         if self.create:
             leaf._grad = g if old is None else old + g
@@ -197,7 +200,7 @@ class _Walk:
             if type(g) is list:
                 g = [part if self.create or part is None else part._a for part in new]
             else:
-                _check_hook(new, tensor)
+                _check_hook(hook, new, tensor)
                 g = new if self.create else new._a
         return g
 
@@ -320,13 +323,18 @@ class _Probe:
 _ALONE = _Probe().run()
 
 
-def _check_hook(new: Any, old: Any) -> None:
+def _check_hook(hook: Any, new: Any, old: Any) -> None:
     if not isinstance(new, TensorBase):
         raise TypeError(f"expected a Tensor (or None) from a gradient hook, but got {type(new).__name__}")
     if tuple(new._a.shape) != tuple(old._a.shape):
         raise RuntimeError(
-            f"hook '{getattr(new, '__name__', 'hook')}' has changed the size of value: "
+            f"hook '{getattr(hook, '__name__', 'hook')}' has changed the size of value: "
             f"expected {list(old._a.shape)}, got {list(new._a.shape)}"
+        )
+    if new._a.dtype != old._a.dtype:
+        was, got = (dtypes.from_numpy[t._a.dtype] for t in (old, new))
+        raise RuntimeError(
+            f"hook '{getattr(hook, '__name__', 'hook')}' has changed the type of value (was {was} got {got})"
         )
 
 

@@ -26,6 +26,8 @@ class TensorBase:
     _view: Any
 
     _grad: Any = None
+    _retain: Any = None
+    """The handle and the hook of ``retain_grad``."""
 
     if TYPE_CHECKING:  # the methods of nnlite/tensor.py
 

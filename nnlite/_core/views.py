@@ -13,7 +13,7 @@ import weakref
 from typing import Any
 
 from .grad_mode import mode
-from .node import AccumulateGrad, Node, caller, next_seq
+from .node import AccumulateGrad, Node, add_hook, caller, next_seq
 from .tensor_base import TensorBase, wrap
 
 
@@ -97,7 +97,15 @@ def rebase(t: TensorBase, node: Node) -> None:
     view = t._view
     if view is None:
         t._node = node
-        return
+    else:
+        _rebase_view(t, view, node)
+    if t._retain is not None:
+        handle, hook = t._retain
+        handle.remove()
+        t.__dict__["_retain"] = add_hook(t._node.all_hooks().before, hook), hook
+
+
+def _rebase_view(t: TensorBase, view: View, node: Node) -> None:
     base = view.base
     copy = Node()
     copy.op = COPY_SLICES

@@ -172,8 +172,8 @@ def _clamp(xp: Any, x: Any, *, min: Any, max: Any) -> Any:
 def _(f: Any, g: Any, node: Any, x: Any) -> tuple[Any, ...]:
     low, high = node.attrs["min"], node.attrs["max"]
     if low is not None:
-        g = f.zero_where(g, x < low)
-    return (g if high is None else f.zero_where(g, x > high),)
+        g = f.zero_where(g, ~(x >= low))  # also where x is not a number
+    return (g if high is None else f.zero_where(g, ~(x <= high)),)
 
 
 @public(names=("clip",))
