@@ -356,9 +356,17 @@ def test_kinds_of_tensors_that_we_lack_are_named():
 
 
 def test_whole_modules_of_theirs():
-    data = torch_file(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()))
+    theirs = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU())
+    data = torch_file(theirs)
     with pytest.raises(pickle.UnpicklingError, match=r"torch\.nn\.modules"):
         nnlite.load(io.BytesIO(data))
+    ours = nnlite.load(io.BytesIO(data), weights_only=False)
+    assert type(ours) is nnlite.nn.Sequential
+    x = np.array([[1.0, -2.0]], np.float32)
+    expected = theirs(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(ours(nnlite.tensor(x)).detach().numpy(), expected, rtol=1e-6)
+    with pytest.raises(pickle.UnpicklingError, match=r"torch\.fx\.graph\.Graph.*no counterpart"):
+        nnlite.load(io.BytesIO(torch_file(torch.fx.Graph)), weights_only=False)
 
 
 class Named:
