@@ -9,16 +9,15 @@ import math
 from typing import Any
 
 from .._core import dtypes
-from .._core.op import cast, op
+from .._core.node import Node, next_seq
+from .._core.op import cast, op, recorded
 from .._core.tensor_base import wrap
 from .._core.views import node_of
 from ..backends import backend_of
 from . import elementwise as e
 from ._axes import axis_of
-from .activation import _log_softmax, largest, title_of, widen
-from .arithmetic import where
+from .activation import _log_softmax, _softmax, largest, title_of, widen
 from .loss import check_reduction, check_tensors, legacy_reduction, reduced
-from .reduce import _sum
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What both operations do with labels
@@ -99,7 +98,7 @@ def _title(node: Any) -> str:
 # Negative log likelihood
 
 
-@op(residuals=("labels", "share"), saves=("labels", "share"), title=_title)
+@op(residuals=("labels", "share"), saves=("target", "labels", "share"), title=_title)
 def _nll_loss(xp: Any, x: Any, target: Any, weight: Any, *, reduction: str, ignore_index: int, masked: bool) -> Any:
     rows, labels = _rows(x, target)
     kind = widen(x[:0]).dtype
@@ -115,7 +114,7 @@ def _nll_loss(xp: Any, x: Any, target: Any, weight: Any, *, reduction: str, igno
 
 
 @_nll_loss.vjp
-def _(f: Any, g: Any, node: Any, labels: Any, share: Any) -> tuple[Any, ...]:
+def _(f: Any, g: Any, node: Any, target: Any, labels: Any, share: Any) -> tuple[Any, ...]:
     shape = node.shapes[0]
     if len(shape) > 1 and g.ndim:
         g = f.reshape(g, shape=share.shape)
@@ -129,7 +128,7 @@ def _(f: Any, g: Any, node: Any, labels: Any, share: Any) -> tuple[Any, ...]:
 
 
 @op(
-    saves=("x", "target", "weight", "exps", "sums", "labels", "share", "even"),
+    saves=("target", "weight", "exps", "sums", "labels", "share", "even"),
     residuals=("exps", "sums", "labels", "share", "even"),
     title=_title,
 )
@@ -172,10 +171,13 @@ def _cross_entropy(
 
 
 @_cross_entropy.vjp
-def _(f: Any, g: Any, node: Any, x: Any, target: Any, weight: Any, *residuals: Any) -> tuple[Any, ...]:
+def _(f: Any, g: Any, node: Any, target: Any, weight: Any, *residuals: Any) -> tuple[Any, ...]:
     exps, sums, labels, share, even = residuals
-    gx = f.cross_entropy_backward(g * share, None if even is None else g * even, weight, exps, sums, labels)
-    return gx.reshape(x.shape).astype(x.dtype, copy=False), None, None
+    even = None if even is None else g * even
+    if f is recorded:
+        return _recorded_gradient(f, g * share, even, weight, _probabilities(node, exps, sums, g), labels), None, None
+    gx = f.cross_entropy_backward(g * share, even, weight, exps, sums, labels)
+    return gx.reshape(node.shapes[0]).astype(g.dtype, copy=False), None, None
 
 
 @op()
@@ -192,37 +194,36 @@ def _cross_entropy_backward(xp: Any, share: Any, even: Any, weight: Any, exps: A
     return out
 
 
-@_cross_entropy.composite
-def _(
-    x: Any,
-    target: Any,
-    weight: Any,
-    *,
-    reduction: str,
-    ignore_index: int,
-    masked: bool,
-    smoothing: float,
-) -> Any:
-    """The same from simple operations."""
-    axis = 1 if x._a.ndim > 1 else 0
-    logp = _log_softmax(x, axis=axis)
-    if not smoothing:
-        return _nll_loss(logp, target, weight, reduction=reduction, ignore_index=ignore_index, masked=masked)
-    a = x._a
-    xp = backend_of(a).xp
-    rows, labels = _rows(a, target._a)
-    raw_weight = None if weight is None else weight._a
-    shares = _Shares(xp, labels, raw_weight, widen(rows[:0]).dtype, reduction, ignore_index, masked)
-    unit = xp.asarray(shares.unit, dtype=a.dtype)
-    unit = wrap(unit.reshape(()) if a.ndim == 1 else unit)
-    losses = _nll_loss(logp, target, weight, reduction="none", ignore_index=ignore_index, masked=masked)
-    even = logp if weight is None else logp * wrap(_along_classes(raw_weight, max(a.ndim, 2)))
-    spread = -_sum(even, axis=(axis,), keepdims=False)
-    if shares.valid is not None:
-        valid = shares.valid.reshape(()) if a.ndim == 1 else shares.valid
-        spread = where(wrap(valid), spread, spread * 0)
-    losses = (losses * (1 - smoothing) + spread * (smoothing / a.shape[axis])) * unit
-    return losses if reduction == "none" else _sum(losses, axis=None, keepdims=False)
+def _probabilities(node: Any, exps: Any, sums: Any, g: Any) -> Any:
+    """The softmax as a tensor made from the logits, as a softmax operation would have left it.
+
+    The logits are not kept: double backward needs only the node before them.
+    """
+    p = wrap((exps._a / sums._a).astype(g._a.dtype, copy=False).reshape(node.shapes[0]))
+    n = p._node = Node()
+    n.op = _softmax.op
+    n.edges, n.shapes = node.edges[:1], node.shapes[:1]
+    n.attrs = {"axis": 1 if len(node.shapes[0]) > 1 else 0}
+    n.saved, n.versions = (p._a,), (p._vc, p._vc[0])
+    n.hooks, n.outputs, n.where, n.seq = None, 1, node.where, next_seq()
+    return p
+
+
+def _recorded_gradient(f: Any, share: Any, even: Any, weight: Any, p: Any, labels: Any) -> Any:
+    """What ``cross_entropy_backward`` computes, in recorded operations."""
+    shape = p.shape
+    rows = shape if len(shape) > 1 else (1, *shape)
+    column = (rows[0], 1, *rows[2:])
+    p = f.reshape(p, shape=rows)
+    share = f.broadcast_to(f.reshape(share, shape=column if share.ndim else (1,) * len(rows)), shape=column)
+    factor = share
+    if even is not None:
+        even = f.reshape(even, shape=column if even.ndim else (1,) * len(rows))
+        factor = share + even * (rows[1] if weight is None else weight.sum())
+    out = p * factor - f.put_along_axis(share, f.reshape(labels, shape=column), axis=1, shape=rows)
+    if even is not None:
+        out = out - (even if weight is None else even * f.reshape(weight, shape=(-1,) + (1,) * (len(rows) - 2)))
+    return f.reshape(f.cast(out, dtype=p._a.dtype, source=out._a.dtype), shape=shape)
 
 
 def _soft_title(node: Any) -> str:

@@ -7,8 +7,8 @@ import warnings
 from typing import Any
 
 from .._core.op import TensorBase, check_same_device, not_a_tensor, op, promote, unbroadcast
+from . import elementwise as e
 from .activation import title_of, widen
-from .elementwise import mul
 
 
 def check_reduction(reduction: Any) -> str:
@@ -91,15 +91,16 @@ def _l1_title(node: Any) -> str:
     return {"none": "AbsBackward0", "sum": "SumBackward0", "mean": "MeanBackward0"}[node.attrs["reduction"]]
 
 
-@op(saves=("x", "y"), title=_l1_title)
+@op(residuals=("d",), saves=("d",), title=_l1_title)
 def _l1_loss(xp: Any, x: Any, y: Any, *, reduction: str) -> Any:
-    d = xp.absolute(widen(x) - widen(y))
-    return reduced(d, reduction, d.size or math.nan).astype(x.real.dtype, copy=False)
+    d = xp.asarray(x - y)
+    out = reduced(xp.absolute(widen(d)), reduction, d.size or math.nan)
+    return out.astype(x.dtype, copy=False), d
 
 
 @_l1_loss.vjp
-def _(f: Any, g: Any, node: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    return _spread(f, g, node, f.sgn(x - y))
+def _(f: Any, g: Any, node: Any, d: Any) -> tuple[Any, ...]:
+    return _spread(f, g, node, f.sgn(d))  # a constant wherever there is a second derivative
 
 
 def _difference(call: Any, input: Any, target: Any, legacy: tuple[Any, Any], reduction: str, weight: Any) -> Any:
@@ -118,16 +119,21 @@ def _difference(call: Any, input: Any, target: Any, legacy: tuple[Any, Any], red
     if input._a.dtype is not target._a.dtype:
         input, target = promote(name, input, target, False)
     _check_dtype(name, input._a, reduction if weight is None else "none")
-    if weight is None:
+    if input._a.dtype.kind == "c":
+        losses = e.abs(e.sub(input, target))
+        if weight is None:
+            return losses if reduction == "none" else losses.sum() if reduction == "sum" else losses.mean()
+    elif weight is None:
         return call(input, target, reduction=reduction)
-    losses = call(input, target, reduction="none")
+    else:
+        losses = call(input, target, reduction="none")
     check_tensors(name, input, target, weight)
     if weight._a.shape != input._a.shape:
         raise ValueError(
             f"Weights and input must have the same size. ({name}: the weight has {list(weight._a.shape)}, the input "
             f"{list(input._a.shape)})"
         )
-    losses = mul(losses, weight)
+    losses = e.mul(losses, weight)
     if reduction == "none":
         return losses
     total = losses.sum()
