@@ -1,6 +1,7 @@
 """The programs of the seed documents run, and print what the documents show.
 
-The expected texts are taken from the documents; only the numbers, which are random, may differ.
+The expected texts are taken from the documents; only the numbers, which are random, may differ, and the
+class of a parameter is nnlite's.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ SMALL_NETWORK = [
     """tensor([[0.1304], [0.0992]], grad_fn=<AddmmBackward0>)
     OrderedDict([('weight', tensor([[ 0.1283, 0.3211, -0.1503, -0.2624, -0.2783, 0.3022, -0.2113, 0.0045]])),
                  ('bias', tensor([0.1943]))])
-    <class 'torch.nn.parameter.Parameter'>
+    <class 'nnlite.nn.parameter.Parameter'>
     Parameter containing:
     tensor([0.1943], requires_grad=True)
     tensor([0.1943])
