@@ -93,7 +93,7 @@ PLAIN = [
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-@pytest.mark.parametrize("value", PLAIN, ids=repr)
+@pytest.mark.parametrize("value", PLAIN)
 def test_plain_objects(value, protocol):
     r = nnlite.load(io.BytesIO(saved([value, value], pickle_protocol=protocol)))
     assert r == [value, value]

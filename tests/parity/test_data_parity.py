@@ -56,12 +56,12 @@ SAMPLES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("samples", SAMPLES, ids=lambda s: repr(s)[:40])
+@pytest.mark.parametrize("samples", SAMPLES)
 def test_collate(samples):
     both(lambda m: m.utils.data.default_collate(samples))
 
 
-@pytest.mark.parametrize("samples", SAMPLES, ids=lambda s: repr(s)[:40])
+@pytest.mark.parametrize("samples", SAMPLES)
 def test_convert(samples):
     both(lambda m: m.utils.data.default_convert(samples))
 
@@ -148,7 +148,7 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments", ARGUMENTS, ids=repr)
+@pytest.mark.parametrize("arguments", ARGUMENTS)
 @pytest.mark.parametrize("kind", ["map", "stream", "tensors", "empty"])
 def test_arguments(arguments, kind):
     def run(m):
