@@ -22,7 +22,8 @@ def relu(x: np.ndarray) -> np.ndarray:
 @kernel("matmul", table=OVERRIDES)
 def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """x @ y. For two matrices ``dot`` calls the same BLAS routine with less ado: 0.4 us in place of 1.0 for 3x3."""
-    return x.dot(y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)
+    out = x.dot(y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)
+    return out if out.dtype is x.dtype else out.astype(x.dtype)
 
 
 _SMALL = 1024
@@ -57,8 +58,8 @@ _BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtyp
 
 @kernel("zero_where", table=OVERRIDES)
 def zero_where(x: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """``x``, and 0 where the mask is true. The bits are cleared: ``where`` branches at each element, which takes 640 us for
-    100,000 float32 at random against 45."""
+    """``x``, and 0 where the mask is true. The bits are cleared: ``where`` branches at each element, which takes 640 us
+    for 100,000 float32 at random against 45."""
     if x.shape != mask.shape or not x.ndim:
         return np.where(mask, np.zeros((), x.dtype), x)
     if x.size > _SMALL and x.dtype in _BITS and x.flags.c_contiguous and mask.flags.c_contiguous:

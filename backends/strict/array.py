@@ -440,7 +440,8 @@ class StrictArray:
             if type(out) is not StrictArray:
                 refuse(name, out)
             keywords["out"] = out._h
-        result = getattr(np, name)(self._h, **keywords)
+        with np.errstate(all="ignore"):  # CuPy says nothing of inf and nan
+            result = getattr(np, name)(self._h, **keywords)
         return out if out is not None else wrap(np.asarray(result))
 
     def sum(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> StrictArray:

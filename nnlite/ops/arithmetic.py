@@ -163,9 +163,12 @@ METHODS["where"] = METHODS.pop("_where_method")
 
 @op(saves=("x",))
 def _clamp(xp: Any, x: Any, *, min: Any, max: Any) -> Any:
+    kind = x.dtype
     if min is not None:
         x = xp.maximum(x, min)
-    return x if max is None else xp.minimum(x, max)
+    if max is not None:
+        x = xp.minimum(x, max)
+    return x.astype(kind, copy=False)
 
 
 @_clamp.vjp
@@ -191,7 +194,8 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
     else:
         bounds = tuple(b for b in (min, max) if b is not None)
         kind = dtypes.result((input._a, *bounds))
-        result = _clamp(input if input._a.dtype == kind.np else cast(input, kind.np), min=min, max=max)
+        low, high = (b if b is None else dtypes.number(b, kind) for b in (min, max))
+        result = _clamp(input if input._a.dtype == kind.np else cast(input, kind.np), min=low, max=high)
     return result if out is None else put(result, out)
 
 

@@ -22,7 +22,8 @@ def _swapped(f: Any, x: Any) -> Any:
 
 @op("matmul", saves=("x", "y"), title=lambda node: "MmBackward0" if len(node.shapes[0]) == 2 else "BmmBackward0")
 def _matmul(xp: Any, x: Any, y: Any) -> Any:
-    return xp.matmul(x, y)
+    out = xp.matmul(x, y)
+    return out if out.dtype is x.dtype else out.astype(x.dtype)  # NumPy multiplies bfloat16 in float32
 
 
 @_matmul.vjp
@@ -172,7 +173,8 @@ def dot(input: Any, tensor: Any) -> Any:
 
 @op(saves=("x", "y"))
 def _dot(xp: Any, x: Any, y: Any) -> Any:
-    return xp.dot(x, y)
+    out = xp.dot(x, y)
+    return out if out.dtype == x.dtype else out.astype(x.dtype)
 
 
 @_dot.vjp
@@ -213,6 +215,8 @@ def _linear(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
     out = xp.matmul(rows, weight.T)
     if bias is not None:
         out += bias
+    if out.dtype is not x.dtype:
+        out = out.astype(x.dtype)
     return out if x.ndim == 2 else out.reshape(*x.shape[:-1], weight.shape[0])
 
 
