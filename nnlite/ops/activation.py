@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from .._core import dtypes
@@ -30,37 +31,56 @@ def title_of(x: Any) -> str:
     return TITLES[dtypes.from_numpy[x.dtype].name]
 
 
-def largest(x: Any, axis: int | None) -> Any:
+def largest(xp: Any, x: Any, axis: int | None) -> Any:
     """The largest number along an axis, which stays; 0 where there is none to take."""
-    return x.max(axis=axis, keepdims=True) if x.size else 0
+    return xp.max(x, axis=axis, keepdims=True) if x.size else 0
+
+
+_FLOAT32 = dtypes.float32.np
+
+
+def _in_float32(rule: Callable[[Any, Any, Any, int | None], Any]) -> Callable[..., tuple[Any, ...]]:
+    """A rule for 16-bit numbers too: their differences would be made of rounding errors."""
+
+    def wide_rule(f: Any, g: Any, node: Any, out: Any) -> tuple[Any, ...]:
+        axis = node.attrs["axis"]
+        kind = getattr(out, "_a", out).dtype
+        if kind.itemsize > 2:
+            return (rule(f, g, out, axis),)
+        g, out = (f.cast(v, dtype=_FLOAT32, source=kind) for v in (g, out))
+        return (f.cast(rule(f, g, out, axis), dtype=kind, source=_FLOAT32),)
+
+    return wide_rule
 
 
 @op(saves=("out",))
 def _softmax(xp: Any, x: Any, *, axis: int | None) -> Any:
     wide = widen(x)
-    e = xp.asarray(wide - largest(wide, axis))
+    e = xp.asarray(wide - largest(xp, wide, axis))
     xp.exp(e, out=e)
-    e /= e.sum(axis=axis, keepdims=True)
+    e /= xp.sum(e, axis=axis, keepdims=True)
     return e.astype(x.dtype, copy=False)
 
 
 @_softmax.vjp
-def _(f: Any, g: Any, node: Any, out: Any) -> tuple[Any, ...]:
-    return ((g - f.sum(g * out, axis=node.attrs["axis"], keepdims=True)) * out,)
+@_in_float32
+def _(f: Any, g: Any, out: Any, axis: int | None) -> Any:
+    return (g - f.sum(g * out, axis=axis, keepdims=True)) * out
 
 
 @op(saves=("out",))
 def _log_softmax(xp: Any, x: Any, *, axis: int | None) -> Any:
     wide = widen(x)
-    shifted = xp.asarray(wide - largest(wide, axis))
-    shifted -= xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
+    shifted = xp.asarray(wide - largest(xp, wide, axis))
+    shifted -= xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
     return shifted.astype(x.dtype, copy=False)
 
 
 @_log_softmax.vjp
-def _(f: Any, g: Any, node: Any, out: Any) -> tuple[Any, ...]:
+@_in_float32
+def _(f: Any, g: Any, out: Any, axis: int | None) -> Any:
     # In this order NumPy computes in the memory of the exponential.
-    return (f.exp(out) * -f.sum(g, axis=node.attrs["axis"], keepdims=True) + g,)
+    return f.exp(out) * -f.sum(g, axis=axis, keepdims=True) + g
 
 
 def _normalise(call: Any, input: Any, dim: Any, dtype: Any) -> Any:

@@ -67,9 +67,9 @@ class _Shares:
         self.total: Any = 1
         if reduction == "mean":
             if self.weight is not None:
-                self.total = (self.weight if valid is None else self.weight * valid).sum()
+                self.total = xp.sum(self.weight if valid is None else self.weight * valid)
             elif valid is not None:
-                self.total = valid.sum().astype(kind)
+                self.total = xp.sum(valid).astype(kind)
             else:
                 self.total = labels.size or math.nan
         self.unit = 1 / self.total if valid is None else xp.where(valid, 1 / self.total, 0.0).astype(kind, copy=False)
@@ -79,8 +79,8 @@ class _Shares:
         return losses if self.valid is None else xp.where(self.valid, losses, 0.0).astype(losses.dtype, copy=False)
 
 
-def _result(losses: Any, x: Any, reduction: str, total: Any) -> Any:
-    out = reduced(losses, reduction, total).astype(x.dtype, copy=False)
+def _result(xp: Any, losses: Any, x: Any, reduction: str, total: Any) -> Any:
+    out = reduced(xp, losses, reduction, total).astype(x.dtype, copy=False)
     return out.reshape(()) if x.ndim == 1 else out
 
 
@@ -109,7 +109,7 @@ def _nll_loss(xp: Any, x: Any, target: Any, weight: Any, *, reduction: str, igno
     if shares.weight is not None:
         losses *= shares.weight
         share *= shares.weight
-    out = _result(shares.only_valid(xp, losses), x, reduction, shares.total)
+    out = _result(xp, shares.only_valid(xp, losses), x, reduction, shares.total)
     return out, shares.labels[:, None], share.astype(x.dtype, copy=False)[:, None]
 
 
@@ -147,13 +147,13 @@ def _cross_entropy(
     rows, labels = _rows(x, target)
     rows = widen(rows)
     shares = _Shares(xp, labels, weight, rows.dtype, reduction, ignore_index, masked)
-    exps = rows - largest(rows, 1)
+    exps = rows - largest(xp, rows, 1)
     losses = exps[_places(xp, shares.labels)]
     if smoothing:
         # Minus the sum over the classes of weight times log probability, but for the term of the logarithm.
-        spread = -(exps if weight is None else exps * _along_classes(widen(weight), exps.ndim)).sum(axis=1)
+        spread = -xp.sum(exps if weight is None else exps * _along_classes(widen(weight), exps.ndim), axis=1)
     xp.exp(exps, out=exps)
-    sums = exps.sum(axis=1, keepdims=True)
+    sums = xp.sum(exps, axis=1, keepdims=True)
     log_sums = xp.log(sums[:, 0])
     losses = log_sums - losses
     share, even = shares.unit, None
@@ -162,11 +162,11 @@ def _cross_entropy(
         share = share * shares.weight
     if smoothing:
         classes = rows.shape[1]
-        spread += log_sums * (classes if weight is None else widen(weight).sum())
+        spread += log_sums * (classes if weight is None else xp.sum(widen(weight)))
         losses = losses * (1 - smoothing) + spread * (smoothing / classes)
         share = share * (1 - smoothing)
         even = shares.unit * (smoothing / classes)
-    out = _result(shares.only_valid(xp, losses), x, reduction, shares.total)
+    out = _result(xp, shares.only_valid(xp, losses), x, reduction, shares.total)
     return out, exps, sums, shares.labels, share, even
 
 
@@ -185,7 +185,7 @@ def _cross_entropy_backward(xp: Any, share: Any, even: Any, weight: Any, exps: A
     """share (p - onehot) + even (p sum w - w), where p is the softmax, exps / sums."""
     factor = share
     if even is not None:
-        factor = share + even * (exps.shape[1] if weight is None else widen(weight).sum())
+        factor = share + even * (exps.shape[1] if weight is None else xp.sum(widen(weight)))
     out = exps * (_column(factor) / sums)
     out[_places(xp, labels)] -= share
     if even is not None:
@@ -232,8 +232,8 @@ def _soft_title(node: Any) -> str:
 
 @op(saves=("logp", "y"), title=_soft_title)
 def _soft_target_loss(xp: Any, logp: Any, y: Any, *, axis: int, reduction: str) -> Any:
-    losses = -(widen(logp) * widen(y)).sum(axis=axis)
-    return reduced(losses, reduction, losses.size or math.nan).astype(logp.dtype, copy=False)
+    losses = -xp.sum(widen(logp) * widen(y), axis=axis)
+    return reduced(xp, losses, reduction, losses.size or math.nan).astype(logp.dtype, copy=False)
 
 
 @_soft_target_loss.vjp

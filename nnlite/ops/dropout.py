@@ -14,7 +14,7 @@ from .activation import title_of
 
 @op(saves=("keep",), title="MulBackward0")
 def _dropout(xp: Any, x: Any, keep: Any, *, scale: float) -> Any:
-    out = xp.asarray(x * scale)
+    out = xp.asarray(x * scale).astype(x.dtype, copy=False)  # bfloat16 times a number is float32 in NumPy
     out *= keep
     return out
 

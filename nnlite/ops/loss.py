@@ -51,11 +51,11 @@ def check_tensors(name: str, *values: Any) -> None:
             check_same_device(name, (first, value._a))
 
 
-def reduced(losses: Any, reduction: str, count: Any) -> Any:
+def reduced(xp: Any, losses: Any, reduction: str, count: Any) -> Any:
     """A loss for each element as the result asked for; ``count`` is what the mean divides by."""
     if reduction == "none":
         return losses
-    total = losses.sum()
+    total = xp.sum(losses)
     return total / count if reduction == "mean" else total
 
 
@@ -79,7 +79,7 @@ def _spread(f: Any, g: Any, node: Any, d: Any) -> tuple[Any, ...]:
 def _mse_loss(xp: Any, x: Any, y: Any, *, reduction: str) -> Any:
     d = xp.asarray(widen(x) - widen(y))
     d *= d
-    return reduced(d, reduction, d.size or math.nan).astype(x.dtype, copy=False)
+    return reduced(xp, d, reduction, d.size or math.nan).astype(x.dtype, copy=False)
 
 
 @_mse_loss.vjp
@@ -94,7 +94,7 @@ def _l1_title(node: Any) -> str:
 @op(residuals=("d",), saves=("d",), title=_l1_title)
 def _l1_loss(xp: Any, x: Any, y: Any, *, reduction: str) -> Any:
     d = xp.asarray(x - y)
-    out = reduced(xp.absolute(widen(d)), reduction, d.size or math.nan)
+    out = reduced(xp, xp.absolute(widen(d)), reduction, d.size or math.nan)
     return out.astype(x.dtype, copy=False), d
 
 

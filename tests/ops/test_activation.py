@@ -6,7 +6,8 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 import nnlite
 import nnlite.nn.functional as F
@@ -42,7 +43,10 @@ def test_values(name, shape, dim, device):
 @pytest.mark.parametrize("dim", [0, 1])
 def test_derivatives(name, dim, device):
     x = double(np.random.default_rng(1).standard_normal((3, 4)), device)
-    function = lambda t: getattr(nnlite, name)(t, dim)
+
+    def function(t):
+        return getattr(nnlite, name)(t, dim)
+
     assert gradcheck(function, x)
     assert gradgradcheck(function, x)
 
@@ -102,7 +106,7 @@ def test_errors(name, device):
     with pytest.raises(IndexError, match=r"Dimension out of range \(expected to be in range of \[-2, 1\], but got 2\)"):
         function(x, 2)
     for dim in (1.5, "a", True):
-        with pytest.raises(TypeError, match="argument 'dim' .*must be int, not"):
+        with pytest.raises(TypeError, match=r"argument 'dim' .*must be int, not"):
             function(x, dim)
     with pytest.raises(TypeError, match="must be Tensor, not list"):
         function([1.0], 0)

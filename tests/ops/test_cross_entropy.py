@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 import nnlite
 import nnlite.nn.functional as F
@@ -91,11 +92,17 @@ def test_derivatives(shape, reduction, weighted, smoothing, ignored, device):
     x = nnlite.tensor(np.random.default_rng(3).standard_normal(shape), device=device, requires_grad=True)
     t = nnlite.tensor(labels_of(shape, bool(ignored)), device=device)
     w = nnlite.arange(1.0, classes_of(shape) + 1, device=device).double() if weighted else None
-    function = lambda a: F.cross_entropy(a, t, w, reduction=reduction, label_smoothing=smoothing)
+
+    def function(a):
+        return F.cross_entropy(a, t, w, reduction=reduction, label_smoothing=smoothing)
+
     assert gradcheck(function, x)
     assert gradgradcheck(function, x)
     if not smoothing:
-        function = lambda a: F.nll_loss(a, t, w, reduction=reduction)
+
+        def function(a):
+            return F.nll_loss(a, t, w, reduction=reduction)
+
         assert gradcheck(function, x)
         assert gradgradcheck(function, x)
 
@@ -252,7 +259,10 @@ def test_derivatives_of_probabilities(shape, reduction, device):
         for v in (draws.standard_normal(shape), np.exp(log_softmax(draws.standard_normal(shape))))
     )
     w = nnlite.tensor(np.arange(1.0, 4.0), device=device, requires_grad=True)
-    function = lambda a, b, c: F.cross_entropy(a, b, c, reduction=reduction, label_smoothing=0.1)
+
+    def function(a, b, c):
+        return F.cross_entropy(a, b, c, reduction=reduction, label_smoothing=0.1)
+
     assert gradcheck(function, (x, p, w))
     assert gradgradcheck(function, (x, p, w))
 
@@ -378,7 +388,9 @@ def test_errors_of_cross_entropy(device):
     with pytest.raises(RuntimeError, match=r"label_smoothing must be between 0.0 and 1.0. Got: 1.5"):
         F.cross_entropy(x, t, label_smoothing=1.5)
     assert F.cross_entropy(x, t, label_smoothing=-0.5) == F.cross_entropy(x, t)  # as in PyTorch
-    with pytest.raises(RuntimeError, match="Expected floating point type for target with class probabilities, got Long"):
+    with pytest.raises(
+        RuntimeError, match="Expected floating point type for target with class probabilities, got Long"
+    ):
         F.cross_entropy(x, nnlite.zeros(3, 5, device=device).long())
     with pytest.raises(RuntimeError, match="ignore_index is not supported for floating point target"):
         F.cross_entropy(x, x, ignore_index=1)
@@ -392,7 +404,9 @@ def test_errors_of_cross_entropy(device):
 def test_two_devices(function):
     x, t = nnlite.zeros(3, 5), nnlite.tensor([0, 1, 4])
     for arguments in ((x.to("strict"), t), (x, t.to("strict")), (x, t, nnlite.ones(5, device="strict"))):
-        with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device.*cpu.*strict|strict.*cpu"):
+        with pytest.raises(
+            RuntimeError, match=r"Expected all tensors to be on the same device.*cpu.*strict|strict.*cpu"
+        ):
             function(*arguments)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 import nnlite
@@ -43,7 +44,10 @@ def test_derivatives(name, reduction, shapes, device):
     x, y = (
         nnlite.tensor(draws.standard_normal(s), dtype=nnlite.float64, device=device, requires_grad=True) for s in shapes
     )
-    function = lambda a, b: getattr(F, name)(a, b, reduction=reduction)
+
+    def function(a, b):
+        return getattr(F, name)(a, b, reduction=reduction)
+
     assert gradcheck(function, (x, y))
     assert gradgradcheck(function, (x, y))
     assert gradcheck(function, (x, y.detach()))
@@ -64,8 +68,9 @@ def test_broadcasting_warns(name, device):
         made = getattr(F, name)(x, y, reduction="none")
     assert caught[0].filename == __file__
     assert made.shape == (3, 3)
-    with pytest.warns(UserWarning, match="Using a target size"), pytest.raises(
-        RuntimeError, match=r"The size of tensor a \(3\) must match the size of tensor b \(4\)"
+    with (
+        pytest.warns(UserWarning, match="Using a target size"),
+        pytest.raises(RuntimeError, match=r"The size of tensor a \(3\) must match the size of tensor b \(4\)"),
     ):
         getattr(F, name)(x, nnlite.zeros(4, device=device))
 
@@ -132,7 +137,9 @@ def test_weight(name, device):
     assert function(x, y, weight=w).item() == pytest.approx(d.sum() / 6)
     with pytest.raises(ValueError, match=r"Weights and input must have the same size."):
         function(x, y, weight=w[:1])
-    wide = [nnlite.tensor(v, dtype=nnlite.float64, device=device, requires_grad=True) for v in ([1.0, -2.0], [0.5, 2.0])]
+    wide = [
+        nnlite.tensor(v, dtype=nnlite.float64, device=device, requires_grad=True) for v in ([1.0, -2.0], [0.5, 2.0])
+    ]
     assert gradcheck(lambda a, b: function(a, a.detach() * 0, weight=b), wide)
 
 
@@ -190,7 +197,7 @@ def test_arguments_of_old(name, device):
 
 @losses
 def test_two_devices(name):
-    with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device.*cpu.*strict"):
+    with pytest.raises(RuntimeError, match=r"Expected all tensors to be on the same device.*cpu.*strict"):
         getattr(F, name)(nnlite.ones(2), nnlite.ones(2, device="strict"))
 
 
@@ -208,3 +215,9 @@ def test_shifted_input(values, shift):
     x = nnlite.tensor(values)
     assert F.l1_loss(x + shift, x).item() == pytest.approx(abs(shift), abs=1e-9)
     assert F.mse_loss(x + shift, x).item() == pytest.approx(shift**2, abs=1e-9)
+
+
+@losses
+def test_overflow_is_silent(name, device):
+    x = nnlite.full((4,), 3e38, device=device)
+    assert getattr(F, name)(x, -x, reduction="sum").item() == float("inf")
