@@ -1,7 +1,8 @@
-"""The operation and the kernel that CONTRIBUTING.md shows work as they stand there."""
+"""The operation, the spec and the kernel that CONTRIBUTING.md shows work as they stand there."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -25,15 +26,23 @@ for kind in (np.float32, np.float64):
     out = _cube(nnlite.from_numpy(np.array([1, -2, 3], kind)), scale=2.0)
     assert out.tolist() == [2.0, -16.0, 54.0]
 print(calls)
+
+for arguments, options in spec.samples(np.random.default_rng(0)):
+    expected = spec.reference(*arguments, **options)
+    np.testing.assert_allclose(spec.call(nnlite.from_numpy(*arguments), **options).numpy(), expected)
 """
 
 
-def test_operation_and_kernel():
+def test_operation_spec_and_kernel():
     """In a process of its own, since an operation can be defined only once."""
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    operation, kernel = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    operation, spec, kernel = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     counted = kernel.replace("    out = x * x\n", "    calls.append(x.dtype.name)\n    out = x * x\n")
-    program = "\n".join(["calls = []", operation, counted, CHECK])
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    named = "import nnlite; nnlite.cube = cube\n" + spec.replace("\nOpSpec(", "\nspec = OpSpec(")
+    program = "\n".join(["calls = []", operation, named, counted, CHECK])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=ROOT, env=environment
+    )
     assert done.stderr == ""
     assert done.stdout == "['float32']\n"  # float64 fell back to the generic body
