@@ -115,6 +115,8 @@ class _Recorded:
     """``f`` under ``create_graph``: the recorded operations, by the names that kernel tables have."""
 
     def __getattr__(self, name: str) -> Any:
+        if name not in OPS:
+            raise AttributeError(f"no operation is called {name!r}")
         call = OPS[name].call
         setattr(self, name, call)
         return call
