@@ -12,6 +12,7 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -84,9 +85,11 @@ for device in ("cpu", "strict"):
 print(nnlite.__file__, nnlite.backends.__file__, nnlite.__version__, sep="\\n")
 print(importlib.util.find_spec("backends"))
 """
-    environment = {**os.environ, "PYTHONPATH": str(site)}
+    # -S leaves out the .pth files of an editable install, which put the checkout on the path.
+    packages = Path(np.__file__).parent.parent
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(packages)])}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-S", "-c", code], cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     package, backends, version, top_level = done.stdout.splitlines()
