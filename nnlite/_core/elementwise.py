@@ -206,7 +206,7 @@ def binary(
                 n.edges = (xn, None)
                 n.shapes = None
                 kx, ky, ko = only_x
-                n.saved = (xa if kx else None, y, r if ko else None)
+                n.saved = (xa if kx else None, y, r if ko else None) if keeps else ()
                 n.versions = (x._vc, x._vc[0]) if kx else (t._vc, 0) if ko else None
                 n.hooks = None
                 frame = _getframe(1)

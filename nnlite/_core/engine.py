@@ -99,7 +99,7 @@ class _Walk:
         while key is not None:
             node, g = pending.pop(key)
             hooks = node.hooks
-            if hooks is not None and hooks.before:
+            if hooks is not None and hooks.before and (wanted is None or -key in wanted or -key in catch):
                 g = self.call_before(node, g)
             if catch and -key in catch:
                 self.caught[-key] = g

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..backends import backend_of
@@ -13,7 +13,7 @@ from .._core.views import node_of
 
 
 def _several(value: Any) -> tuple[Any, ...]:
-    return (value,) if value is None or isinstance(value, TensorBase) else tuple(value)
+    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, TensorBase) else (value,)
 
 
 def _roots(tensors: tuple[Any, ...], gradients: tuple[Any, ...]) -> list[tuple[Any, Any]]:
