@@ -152,7 +152,8 @@ class StrictArray:
         return wrap(np.empty(shape, dtype, order))  # type: ignore[call-overload]
 
     def __del__(self) -> None:
-        if self._base is None:
+        # At the end of the program the counter may be gone before the arrays of checks that nobody waited for.
+        if self._base is None and memory is not None:
             memory.add(-self._h.nbytes)
 
     def _view(self, h: np.ndarray) -> StrictArray:
