@@ -183,6 +183,7 @@ def _record(cls: Any, ctx: FunctionCtx, args: tuple[Any, ...], edges: tuple[Any,
     node.outputs, node.where = len(outs), caller()
     node.seq = next_seq()
     made = []
+    written = []
     for i, out in enumerate(outs):
         if not isinstance(out, TensorBase):
             made.append(out)
@@ -194,13 +195,19 @@ def _record(cls: Any, ctx: FunctionCtx, args: tuple[Any, ...], edges: tuple[Any,
             continue
         if any(out is t for t in ctx._dirty):
             check_in_place(out, cls.__name__)
-            rebase(out, node)
+            if out._view is not None and len(outs) > 1:
+                raise NotImplementedError(
+                    f"{cls.__name__}: a view that forward writes to can only be the single output; return a clone"
+                )
+            written.append((out, node if len(outs) == 1 else OutputNode(node, i)))
             made.append(out)
             continue
         new = detached(out) if any(out is a for a in args) or out._node is not None else out
         new._node = node if len(outs) == 1 else OutputNode(node, i)
         made.append(new)
     _save(op, node, ctx, args, edges, outs, made)
+    for out, source in written:
+        rebase(out, source)
     return tuple(made)
 
 
@@ -221,6 +228,8 @@ def _save(
         output = next((i for i, o in enumerate(outs) if o is t), None)
         if t is None:
             op.origins.append(lambda: None)
+        elif any(t is d for d in ctx._dirty) and t._view is None:
+            op.origins.append(weakref.ref(node))  # what forward made of the input
         elif position is not None:
             op.origins.append(functools.partial(lambda edge: edge, edges[position]))
         elif output is not None and made[output]._node is not None:
