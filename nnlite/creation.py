@@ -156,6 +156,8 @@ def _no_number(data: Any) -> Exception:
             return TypeError(f"new(): invalid data type '{type(leaf).__name__}' (tensor() takes numbers)")
         if not isinstance(leaf, int | float | complex | np.generic | np.ndarray | TensorBase | range):
             return RuntimeError(f"Could not infer dtype of {type(leaf).__name__}")
+        if isinstance(leaf, int) and not -(1 << 63) <= leaf < 1 << 63:
+            return _too_large()
     return ValueError("tensor(): the items have different shapes")
 
 

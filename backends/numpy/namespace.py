@@ -83,8 +83,8 @@ def random_bits(seed: int, counter: int, n: int, like: Any = None) -> np.ndarray
 
 
 def _reduction(ufunc: np.ufunc) -> Any:
-    """A reduction. Not NumPy's Python function: what that computes with inf is reported as a warning in NumPy's own file,
-    where nnlite cannot silence it without silencing it for the user too."""
+    """A reduction. Not NumPy's Python function: what that computes with inf is reported as a warning in NumPy's own
+    file, where nnlite cannot silence it without silencing it for the user too."""
     reduce = ufunc.reduce
 
     def function(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:

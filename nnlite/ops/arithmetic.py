@@ -144,7 +144,7 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
     xp = backend_of(condition._a).xp
     x, y = (
         cast(v, kind.np) if isinstance(v, TensorBase) and v._a.dtype != kind.np
-        else v if isinstance(v, TensorBase) else wrap(xp.asarray(v, dtype=kind.np))
+        else v if isinstance(v, TensorBase) else wrap(xp.asarray(dtypes.number(v, kind), dtype=kind.np))
         for v in (input, other)
     )  # fmt: skip
     mask = condition if condition._a.dtype.kind == "b" else wrap(condition._a != 0)
@@ -222,7 +222,8 @@ def masked_fill_(input: Any, mask: Any, value: Any) -> Any:
 
 def _like(input: Any, value: Any) -> Any:
     """A 0-d tensor of a number, of the input's dtype and device."""
-    return wrap(backend_of(input._a).xp.asarray(value, dtype=input._a.dtype))
+    number = dtypes.number(value, dtypes.from_numpy[input._a.dtype])
+    return wrap(backend_of(input._a).xp.asarray(number, dtype=input._a.dtype))
 
 
 @public

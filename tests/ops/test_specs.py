@@ -158,7 +158,7 @@ def test_dtype_of_gradients(spec, device):
             seen = []
             for i in inputs_of(spec, args):
                 # bfloat16 is not an own type of NumPy's: Python numbers turn it into float32 there.
-                given[i].register_hook(lambda g: seen.append(g.dtype))
+                given[i].register_hook(lambda g, seen=seen: seen.append(g.dtype))
             results = [r for r in several(spec.call(*given, **kwargs)) if r.requires_grad]
             sum(r.sum() for r in results).backward()
             kind = getattr(nnlite, dtype)
@@ -303,15 +303,22 @@ def test_overrides_fit_their_operations(device):
             assert [(p.name, p.kind, p.default) for p in mine] == [(p.name, p.kind, p.default) for p in theirs], name
 
 
+def noting(name: str, write: Any, names: set[str]) -> Any:
+    def noted(*args: Any, **kwargs: Any) -> None:
+        names.add(name)
+        write(*args, **kwargs)
+
+    return noted
+
+
 def operations_run(spec: OpSpec, device: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The names that the kernel table is asked for in forward, backward and double backward, and those written in place."""
+    """The names that forward, backward and double backward ask the kernel table for, and those that write in place."""
     names: set[str] = set()
     resolve = KernelTable._resolve
     monkeypatch.setattr(KernelTable, "_resolve", lambda table, name: names.add(name) or resolve(table, name))
     for name, op in OPS.items():
         if op.write is not None:
-            write = lambda *args, _name=name, _write=op.write, **kwargs: names.add(_name) or _write(*args, **kwargs)
-            monkeypatch.setattr(op, "write", write)
+            monkeypatch.setattr(op, "write", noting(name, op.write, names))
     with fresh_table(device):
         for args, kwargs in spec.samples(draws()):
             given = tensors(spec, args, device, grad=True)
