@@ -1,0 +1,580 @@
+"""PyTorch's operator database run against nnlite: a report, and ``docs/parity.md``.
+
+The database (``torch.testing._internal.common_methods_invocations.op_db``) has sample inputs for each operator of
+PyTorch. Every sample goes through both; values, dtypes, shapes and gradients have to agree.
+
+    python tests/parity/op_db.py                    the report on standard output
+    python tests/parity/op_db.py add nn.functional.relu     of these operators, with the first difference of each kind
+    python tests/parity/op_db.py --write docs/parity.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import random
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import nnlite
+
+LIMIT = 60
+"""Samples of one operator and dtype that are run at most, evenly spread over those in the database."""
+
+ASPECTS = ("forward", "gradient", "method", "in-place", "integers", "errors")
+"""What is counted: float32 samples as a function, its gradients, as a method, in place; int64 and bool samples as a
+function; and inputs that have to raise."""
+
+RANDOM = frozenset(
+    """bernoulli cauchy empty empty_like empty_permuted empty_strided exponential geometric log_normal multinomial
+    new_empty new_empty_strided nn.functional.alpha_dropout nn.functional.dropout nn.functional.dropout2d
+    nn.functional.dropout3d nn.functional.feature_alpha_dropout nn.functional.fractional_max_pool2d
+    nn.functional.fractional_max_pool3d nn.functional.rrelu normal rand_like randint randint_like randn randn_like
+    resize_ resize_as_ uniform""".split()
+)
+"""Operators whose values are random or undefined: only dtypes and shapes are compared."""
+
+TOLERANCE = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 1e-5, "complex64": 1e-5}
+"""Relative and absolute difference allowed in a result; 1e-7 for other dtypes; gradients get ten times as much."""
+
+
+@functools.cache
+def database() -> list[Any]:
+    """PyTorch's operators."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torch.testing._internal.common_methods_invocations import op_db
+    return op_db
+
+
+class Difference(AssertionError):
+    """nnlite gives something else than PyTorch."""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What the database calls, in nnlite
+
+
+def at(root: Any, path: str) -> Any:
+    """``root.a.b`` for the path "a.b"; None where there is none."""
+    for part in path.split("."):
+        root = getattr(root, part, None)
+        if root is None:
+            return None
+    return root
+
+
+def named(name: str) -> Any:
+    """nnlite's function or method of a name in the database, None where there is none."""
+    name = name.removeprefix("Tensor.")
+    found = at(nnlite, name)
+    return found if callable(found) else getattr(nnlite.Tensor, name, None)
+
+
+def _own(function: Any) -> bool:
+    """Whether a function was written for the database, to be run with nnlite's names in place of PyTorch's."""
+    return isinstance(function, types.FunctionType) and function.__module__.startswith("torch.testing")
+
+
+def _unseeded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """In place of the database's function that calls another with a seed."""
+    return function(*args, **kwargs)
+
+
+def translated(function: Any, name: str = "") -> Any:
+    """A function of the database that calls nnlite; None where nnlite has it not."""
+    if isinstance(function, functools.partial):
+        inner = translated(function.func)
+        return inner and functools.partial(inner, *function.args, **function.keywords)
+    if not _own(function):
+        return named(name or path_of(function))
+    names = dict(function.__globals__)
+    for used in function.__code__.co_names:
+        if _own(names.get(used)):
+            names[used] = translated(names[used])
+    names.update(torch=nnlite, F=nnlite.nn.functional, wrapper_set_seed=_unseeded)
+    cells = tuple(
+        types.CellType(translated(cell.cell_contents) if callable(cell.cell_contents) else cell.cell_contents)
+        for cell in function.__closure__ or ()
+    )
+    return types.FunctionType(function.__code__, names, function.__name__, function.__defaults__, cells)
+
+
+@functools.cache
+def _paths() -> dict[int, str]:
+    """The object number of PyTorch's functions and the path under which users reach them."""
+    spaces = ("", "nn.functional", "linalg", "special", "fft", "Tensor")
+    return {
+        id(value): f"{space}.{name}".lstrip(".")
+        for space in reversed(spaces)
+        for name, value in vars(at(torch, space) if space else torch).items()
+        if callable(value)
+    }
+
+
+def path_of(function: Any) -> str:
+    """Where users find one of PyTorch's functions."""
+    return _paths().get(id(function), getattr(function, "__name__", "?"))
+
+
+def function_of(op: Any) -> Any:
+    """The operator as a function of nnlite, None where nnlite has it not."""
+    if not _own(op.op) and not isinstance(op.op, functools.partial):
+        return named(op.name)
+    only_in_place = op.name + "_" in getattr(op.op, "__code__", op.op).co_names
+    return translated(op.op) if named(op.name + "_" * only_in_place) is not None else None
+
+
+def operators() -> list[Any]:
+    """The operators of the database that nnlite has."""
+    return [op for op in database() if function_of(op) is not None]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# PyTorch's arguments as nnlite's, and results as NumPy arrays
+
+
+class Converter:
+    """Arguments of one sample; a tensor that stands twice becomes one tensor that stands twice."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.tensors: dict[int, Any] = {}
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            if id(value) not in self.tensors:
+                self.tensors[id(value)] = self.tensor(value)
+            return self.tensors[id(value)]
+        if isinstance(value, torch.Size):
+            return nnlite.Size(value)
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return type(value)(*map(self, value))
+        if isinstance(value, list | tuple):
+            return type(value)(map(self, value))
+        if isinstance(value, dict):
+            return {key: self(v) for key, v in value.items()}
+        if isinstance(value, slice):
+            return slice(self(value.start), self(value.stop), self(value.step))
+        if isinstance(value, torch.dtype | torch.memory_format | torch.layout):
+            return getattr(nnlite, str(value).split(".")[1])
+        if isinstance(value, torch.device):
+            return nnlite.device(self.device)
+        if isinstance(value, torch.Generator):
+            return nnlite.Generator(device=self.device).manual_seed(value.initial_seed())
+        return value
+
+    def tensor(self, t: torch.Tensor) -> Any:
+        made = nnlite.from_numpy(host_copy(t))
+        if self.device != "cpu":
+            made = made.to(self.device)
+        return made.requires_grad_() if t.requires_grad else made
+
+
+def host_copy(t: torch.Tensor) -> np.ndarray:
+    """A copy with the strides of the tensor."""
+    t = t.detach().resolve_conj().resolve_neg()
+    if t.layout != torch.strided or t.is_quantized:
+        raise NotImplementedError(f"nnlite has no tensors of layout {t.layout}")
+    if not t.numel():
+        return as_numpy(t).copy()
+    extent = 1 + sum((n - 1) * step for n, step in zip(t.shape, t.stride(), strict=True))
+    flat = as_numpy(torch.as_strided(t, (extent,), (1,), t.storage_offset()).clone())
+    steps = tuple(step * flat.itemsize for step in t.stride())
+    return np.lib.stride_tricks.as_strided(flat, tuple(t.shape), steps)
+
+
+def as_numpy(t: torch.Tensor) -> np.ndarray:
+    """The values of PyTorch's tensor, of bfloat16 too."""
+    t = t.detach().resolve_conj().resolve_neg()
+    if t.dtype is torch.bfloat16:
+        return t.view(torch.int16).numpy().view(nnlite.bfloat16.np)
+    return t.numpy(force=True)  # some gradients are tensors of zeros without a storage
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """The tensors in nested arguments or results that require grad, each once."""
+    seen: set[int] = set()
+    for t in tensors_in(value):
+        if t.requires_grad and id(t) not in seen:
+            seen.add(id(t))
+            yield t
+
+
+def tensors_in(value: Any) -> Iterator[Any]:
+    """The tensors in nested arguments or results."""
+    if isinstance(value, torch.Tensor | nnlite.Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from tensors_in(part)
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from tensors_in(part)
+
+
+def compare(mine: Any, theirs: Any, *, values: bool = True, factor: float = 1.0, what: str = "result") -> None:
+    """Raise ``Difference`` unless nnlite's result is PyTorch's."""
+    if isinstance(theirs, torch.Tensor):
+        if not isinstance(mine, nnlite.Tensor):
+            raise Difference(f"{what}: {type(mine).__name__}, not a tensor")
+        if str(mine.dtype) != str(theirs.dtype):
+            raise Difference(f"{what}: dtype {mine.dtype}, not {theirs.dtype}")
+        if tuple(mine.shape) != tuple(theirs.shape):
+            raise Difference(f"{what}: shape {tuple(mine.shape)}, not {tuple(theirs.shape)}")
+        if values:
+            _compare_values(mine, theirs, factor, what)
+    elif isinstance(theirs, list | tuple):
+        if not isinstance(mine, list | tuple) or len(mine) != len(theirs):
+            raise Difference(f"{what}: {mine!r:.60}, not {len(theirs)} values")
+        for i, (one, other) in enumerate(zip(mine, theirs, strict=True)):
+            compare(one, other, values=values, factor=factor, what=f"{what} {i}")
+    elif isinstance(theirs, torch.dtype | torch.device):
+        if str(mine) != str(theirs):
+            raise Difference(f"{what}: {mine}, not {theirs}")
+    elif type(mine) is not type(theirs) or (values and mine != theirs and not (mine != mine and theirs != theirs)):
+        raise Difference(f"{what}: {mine!r:.60}, not {theirs!r:.60}")
+
+
+def _compare_values(mine: Any, theirs: torch.Tensor, factor: float, what: str) -> None:
+    a, b = mine.detach().cpu().numpy(), as_numpy(theirs)
+    if a.dtype.name == "bfloat16":
+        a, b = a.astype("float32"), b.astype("float32")
+    if a.dtype.kind in "fc":
+        tolerance = TOLERANCE.get(str(mine.dtype).split(".")[1], 1e-7) * factor
+        with np.errstate(all="ignore"):
+            same = np.isclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
+    else:
+        same = a == b
+    if not np.all(same):
+        where = tuple(int(i) for i in np.argwhere(~np.atleast_1d(same))[0])
+        one, other = np.atleast_1d(a)[where], np.atleast_1d(b)[where]
+        raise Difference(f"{what}: {one} at {where} of {a.shape}, not {other} ({np.sum(~same)} differ)")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One operator
+
+
+@dataclass
+class Tally:
+    """How many samples passed, and what was wrong with the first that did not."""
+
+    passed: int = 0
+    total: int = 0
+    first: str = ""
+
+    def count(self, check: Callable[[], None], sample: Any) -> None:
+        """Run one check; any exception is a failure."""
+        self.total += 1
+        try:
+            check()
+            self.passed += 1
+        except Exception as error:
+            self.first = self.first or f"{type(error).__name__}: {error} <- {shown(sample)}"
+
+
+@dataclass
+class Result:
+    """The tallies of one operator."""
+
+    name: str
+    tallies: dict[str, Tally] = field(default_factory=lambda: {aspect: Tally() for aspect in ASPECTS})
+
+    def passes(self, aspects: tuple[str, ...] = ASPECTS) -> bool:
+        return all(self.tallies[a].passed == self.tallies[a].total for a in aspects)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """The aspects with samples that do not pass, and the first of these samples."""
+        return {a: t.first for a, t in self.tallies.items() if t.passed < t.total}
+
+
+def shown(sample: Any) -> str:
+    """A sample in one line: shapes in place of tensors."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, torch.Tensor):
+            return f"{str(value.dtype).split('.')[1]}{list(value.shape)}"
+        if isinstance(value, list | tuple):
+            return f"[{', '.join(map(text, value))}]"
+        return repr(value)
+
+    arguments = [text(a) for a in (sample.input, *sample.args)] + [f"{k}={text(v)}" for k, v in sample.kwargs.items()]
+    return f"({', '.join(arguments)})"
+
+
+def seeded() -> None:
+    """The database draws its samples from these generators."""
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
+    nnlite.manual_seed(0)
+
+
+def samples_of(op: Any, dtype: torch.dtype, requires_grad: bool, limit: int) -> list[Any]:
+    seeded()
+    found = list(op.sample_inputs("cpu", dtype, requires_grad=requires_grad))
+    return found if len(found) <= limit else [found[i * len(found) // limit] for i in range(limit)]
+
+
+def run(op: Any, device: str = "cpu", limit: int = LIMIT) -> Result:
+    """All samples of an operator through PyTorch and nnlite."""
+    result = Result(op.formatted_name)
+    function = function_of(op)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if torch.float32 in op.dtypes:
+            for sample in samples_of(op, torch.float32, op.supports_autograd, limit):
+                _float_sample(op, function, sample, device, result.tallies)
+        for dtype in (torch.int64, torch.bool):
+            if dtype in op.dtypes:
+                for sample in samples_of(op, dtype, False, limit):
+                    _forward(op, function, sample, device, result.tallies["integers"])
+        if op.error_inputs_func is not None:
+            seeded()
+            for bad in op.error_inputs("cpu"):
+                _error(op, function, bad, device, result.tallies["errors"])
+    return result
+
+
+def _call(function: Any, sample: Any, convert: Any = None) -> tuple[Any, Any]:
+    """The result for a sample, and the arguments as they were given."""
+    given = sample.input, tuple(sample.args), dict(sample.kwargs)
+    if convert is not None:
+        given = convert(given)
+    return function(given[0], *given[1], **given[2]), given
+
+
+def _expected(op: Any, sample: Any) -> tuple[Any, Any] | None:
+    """PyTorch's result and the arguments; None where it refuses its own sample."""
+    seeded()
+    try:
+        return _call(op.op, sample)
+    except Exception:
+        return None
+
+
+def _forward(op: Any, function: Any, sample: Any, device: str, tally: Tally) -> None:
+    expected = _expected(op, sample)
+    if expected is None:
+        return
+
+    def check() -> None:
+        mine, _ = _call(function, sample, Converter(device))
+        compare(mine, expected[0], values=op.name not in RANDOM)
+
+    tally.count(check, sample)
+
+
+def _float_sample(op: Any, function: Any, sample: Any, device: str, tallies: dict[str, Tally]) -> None:
+    expected = _expected(op, sample)
+    if expected is None:
+        return
+    theirs, given = expected
+    outs = [t for t in tensors_in(_processed(sample, theirs, torch.Tensor)) if t.requires_grad]
+    wanted = list(leaves(given))
+    incoming = [torch.randn_like(t) for t in outs]
+    gradients = None
+    if outs and wanted:
+        try:
+            gradients = torch.autograd.grad(outs, wanted, incoming, allow_unused=True)
+        except Exception:
+            gradients = None
+    values = op.name not in RANDOM
+    state: dict[str, Any] = {}
+
+    def forward(call: Any) -> None:
+        convert = Converter(device)
+        mine, arguments = _call(call, sample, convert)
+        compare(_processed(sample, mine, nnlite.Tensor), _processed(sample, theirs, torch.Tensor), values=values)
+        state.update(mine=mine, arguments=arguments)
+
+    def gradient() -> None:
+        mine = [t for t in tensors_in(_processed(sample, state["mine"], nnlite.Tensor)) if t.requires_grad]
+        if len(mine) != len(outs):
+            raise Difference(f"{len(mine)} results require grad, not {len(outs)}")
+        given_in = [Converter(device)(g) for g in incoming]
+        found = nnlite.autograd.grad(mine, list(leaves(state["arguments"])), given_in, allow_unused=True)
+        for i, (one, other) in enumerate(zip(found, gradients, strict=True)):
+            if one is None and other is not None and bool((other == 0).all()):
+                raise Difference(f"gradient {i}: None, not zeros")
+            if other is None and one is not None and bool((one == 0).all().item()):
+                continue  # zeros for what does not matter are as right as None
+            compare(one, other, values=values, factor=10, what=f"gradient {i}")
+
+    tallies["forward"].count(lambda: forward(function), sample)
+    if gradients is not None:
+        if "mine" in state:
+            tallies["gradient"].count(gradient, sample)
+        else:
+            tallies["gradient"].count(lambda: _no_forward(), sample)
+    if isinstance(sample.input, torch.Tensor):
+        method = _method(op)
+        if method is not None:
+            tallies["method"].count(lambda: forward(method), sample)
+        _in_place(op, sample, device, tallies["in-place"])
+
+
+def _no_forward() -> None:
+    raise Difference("the forward failed")
+
+
+def _processed(sample: Any, result: Any, kind: type) -> Any:
+    """What the database says has to be compared of a result (the singular vectors of a matrix have no sign, say)."""
+    process = sample.output_process_fn_grad
+    return (process if kind is torch.Tensor else translated(process))(result) if _own(process) else result
+
+
+def _missing(name: str) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        raise Difference(f"there is no Tensor.{name}")
+
+    return call
+
+
+def _method(op: Any) -> Any:
+    """The operator as a method of nnlite's tensors; None where PyTorch's have no other than the function."""
+    theirs = op.method_variant
+    if theirs is None or theirs is op.op:
+        return None
+    name = op.name if _own(theirs) else getattr(theirs, "__name__", op.name)
+    return getattr(nnlite.Tensor, name, None) or _missing(name)
+
+
+def _in_place(op: Any, sample: Any, device: str, tally: Tally) -> None:
+    theirs = op.inplace_variant
+    if theirs is None or sample.broadcasts_input or not sample.input.dim() and sample.input.requires_grad is None:
+        return
+    mine = translated(theirs) if _own(theirs) else getattr(nnlite.Tensor, theirs.__name__, None)
+    mine = mine or _missing(getattr(theirs, "__name__", op.name + "_"))
+
+    def call(function: Any, convert: Any = None) -> Any:
+        return _call(lambda x, *args, **kwargs: function(x.clone(), *args, **kwargs), sample, convert)[0]
+
+    seeded()
+    try:
+        expected = call(theirs)
+    except Exception:
+        return  # the result does not fit the input
+    tally.count(
+        lambda: compare(call(mine, Converter(device)), expected, values=op.name not in RANDOM), sample
+    )
+
+
+def _error(op: Any, function: Any, bad: Any, device: str, tally: Tally) -> None:
+    sample = bad.sample_input
+    try:
+        _call(op.op, sample)
+        return
+    except Exception as error:
+        wanted = type(error)
+
+    def check() -> None:
+        try:
+            _call(function, sample, Converter(device))
+        except Exception as error:
+            if type(error) is not wanted:
+                raise Difference(f"{type(error).__name__} ({error}), not {wanted.__name__}") from error
+            return
+        raise Difference(f"no {wanted.__name__}")
+
+    tally.count(check, sample)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The report
+
+
+def whole(results: list[Result]) -> tuple[int, int]:
+    """How many operators pass with all float32 samples (forward, gradient, method), and how many with everything."""
+    return sum(r.passes(ASPECTS[:3]) for r in results), sum(r.passes() for r in results)
+
+
+def summary(results: list[Result]) -> str:
+    """The totals in one paragraph."""
+    floats, everything = whole(results)
+    return (
+        f"{len(results)} of the {len(database())} entries of the database name functions that nnlite has. {floats} of "
+        f"these pass all float32 samples (forward, gradient, method); {everything} pass everything in the table."
+    )
+
+
+def table(results: list[Result]) -> Iterator[str]:
+    """A row for each operator; an empty cell where PyTorch has nothing to compare."""
+    yield "| operator | " + " | ".join(ASPECTS) + " |"
+    yield "|---" * (len(ASPECTS) + 1) + "|"
+    for r in results:
+        cells = [f"{t.passed}/{t.total}" if t.total else "" for t in r.tallies.values()]
+        cells = [c if t.passed == t.total else f"**{c}**" for c, t in zip(cells, r.tallies.values(), strict=True)]
+        yield f"| {r.name} | " + " | ".join(cells) + " |"
+
+
+def missing() -> dict[str, list[str]]:
+    """The names in the database that nnlite has not, by namespace."""
+    names = dict.fromkeys(op.name for op in database() if function_of(op) is None)
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        space = name.rpartition(".")[0]
+        internal = name.startswith(("_", "torch.", "jiterator", "native_")) and not name.startswith("__")
+        groups.setdefault("internal to PyTorch" if internal else f"torch.{space}".rstrip("."), []).append(name)
+    return groups
+
+
+def document(results: list[Result]) -> str:
+    """The text of docs/parity.md."""
+    lines = [
+        "# Parity with PyTorch's operator database",
+        "",
+        "Written by `python tests/parity/op_db.py --write docs/parity.md`, "
+        f"{date.today()}: nnlite {nnlite.__version__}, PyTorch {torch.__version__.split('+')[0]}, NumPy {np.__version__}.",
+        "",
+        "Each sample of `torch.testing._internal.common_methods_invocations.op_db` goes through PyTorch and through "
+        "nnlite on the CPU; values, dtypes, shapes and gradients have to agree. Forward, gradient, method and in-place "
+        "are float32 samples passed of those run; integers are int64 and bool samples; errors are inputs that have to "
+        f"raise PyTorch's exception type. At most {LIMIT} samples of an operator and dtype are run, evenly spread; of "
+        "operators with random values dtypes and shapes are compared.",
+        "",
+        summary(results),
+        "",
+        *table(results),
+        "",
+        "## Not there yet",
+        "",
+    ]
+    for space, names in sorted(missing().items()):
+        lines += [f"{space} ({len(names)}): {', '.join(f'`{n}`' for n in names)}.", ""]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Run PyTorch's operator database against nnlite.")
+    parser.add_argument("names", nargs="*", help="operators; all that nnlite has by default")
+    parser.add_argument("--write", metavar="FILE", type=Path, help="write the report as Markdown")
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    chosen = [op for op in operators() if not options.names or {op.name, op.formatted_name} & set(options.names)]
+    results = []
+    for op in chosen:
+        results.append(run(op, options.device))
+        for aspect, first in results[-1].failures.items():
+            tally = results[-1].tallies[aspect]
+            print(f"{results[-1].name} {aspect} {tally.passed}/{tally.total}: {first}"[:400])
+    if options.names:
+        print("\n".join(table(results)))
+    print(summary(results))
+    if options.write:
+        options.write.write_text(document(results), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
