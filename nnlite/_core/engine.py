@@ -172,6 +172,7 @@ class _Walk:
         raw = g._a if self.create else g
         if raw.dtype != leaf._a.dtype:  # a rule for bfloat16 that left it for float32
             g = cast(g, leaf._a.dtype) if self.create else raw.astype(leaf._a.dtype)
+        raw = None  # a second name for the gradient would make ``_own`` copy it
         old = leaf._grad
         if self.create:
             leaf._grad = g if old is None else old + g
