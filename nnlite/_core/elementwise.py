@@ -12,7 +12,7 @@ from ..backends.registry import tables
 from . import dtypes, tensor_base
 from .grad_mode import mode
 from .node import Node, _getframe, _outside, caller, next_seq
-from .operands import as_array, explain, not_a_tensor, promote, raw
+from .operands import as_array, explain, numbers_moved, not_a_tensor, promote, raw
 from .operation import OUT, RECORDABLE, Op, Rule, cast, publish
 from .tensor_base import TensorBase, wrap
 from .views import live_node
@@ -142,6 +142,9 @@ def binary(
         try:
             r = impl[type(xa)](xa, ya)
         except (ValueError, TypeError) as error:
+            moved = numbers_moved((x, y))
+            if moved is not None:
+                return call(*moved)
             raise explain(name, error, (xa, ya)) from error
         if type(r) is not type(xa):
             r = as_array(r, xa)

@@ -11,7 +11,7 @@ from ..backends.registry import backend_of, tables
 from . import dtypes
 from .grad_mode import mode
 from .node import Node, caller, next_seq
-from .operands import check_same_device, explain, not_a_tensor, number_for, raw
+from .operands import check_same_device, explain, not_a_tensor, number_for, numbers_moved, raw
 from .operation import OUT, Op, cast
 from .tensor_base import TensorBase, wrap
 from .views import check_in_place, node_of, rebase
@@ -61,6 +61,8 @@ def _operand(name: str, x: TensorBase, other: Any) -> Any:
             return number_for(other, x._a)
         else:
             return None
+    if type(other._a) is not type(x._a):
+        _, other = numbers_moved((x, other)) or (x, other)
     if other._a.dtype is not x._a.dtype:
         _check_result_type(x._a, dtypes.result((x._a, other._a)))
         check_same_device(name, (x._a, other._a))

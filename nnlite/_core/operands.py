@@ -12,6 +12,29 @@ from . import dtypes
 from .tensor_base import TensorBase, wrap
 
 
+class _Transfer:
+    """``transfer.to(tensor, array)`` is the tensor on the array's device; ``nnlite/ops/transfer.py`` puts it there."""
+
+    to: Any = None
+
+
+transfer = _Transfer()
+
+
+def numbers_moved(values: Any) -> list[Any] | None:
+    """Operands with the CPU's tensors of no dimensions on the device of the others; None if there are none to move.
+
+    PyTorch lets such tensors stand beside tensors of any device, as numbers do.
+    """
+    target = next((v._a for v in values if isinstance(v, TensorBase) and type(v._a) is not np.ndarray), None)
+    if target is None:
+        return None
+    movable = [isinstance(v, TensorBase) and type(v._a) is np.ndarray and not v._a.ndim for v in values]
+    if not any(movable):
+        return None
+    return [transfer.to(v, target) if move else v for v, move in zip(values, movable, strict=True)]
+
+
 def describe(array: Any) -> str:
     """The device of a raw array as text."""
     backend = backend_of(array)
@@ -122,6 +145,7 @@ def promote(name: str, x: Any, y: Any, to_float: bool, cast: Any) -> Any:
     pair = [v if isinstance(v, TensorBase) else _foreign(v) for v in (x, y)]
     if any(v is NotImplemented for v in pair):
         return NotImplemented
+    pair = numbers_moved(pair) or pair
     raws = tuple(raw(v) for v in pair)
     check_same_device(name, raws)
     kind = dtypes.result(raws)

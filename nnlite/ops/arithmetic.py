@@ -7,6 +7,7 @@ from typing import Any
 from ..backends import backend_of
 from .._core import dtypes
 from .._core.op import TensorBase, cast, check_same_device, in_place, not_a_tensor, op, unbroadcast
+from .._core.operands import numbers_moved
 from .._core.tensor_base import wrap
 from . import elementwise as e
 from ._public import METHODS, operators, public, put
@@ -23,6 +24,21 @@ def _scaled(other: Any, alpha: Any) -> Any:
     return other if alpha == 1 else other * alpha
 
 
+def _times_alpha(input: Any, other: Any, alpha: Any) -> Any:
+    """``alpha * other``; PyTorch refuses an alpha of a higher category than the result.
+
+    Raises:
+        RuntimeError: a float as alpha of integers, or a complex number as alpha of real numbers.
+    """
+    if type(alpha) is not int:
+        kind = dtypes.result(tuple(v._a if isinstance(v, TensorBase) else v for v in (input, other)))
+        if isinstance(alpha, complex) and not kind.is_complex:
+            raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
+        if isinstance(alpha, float) and kind.category < dtypes.FLOAT:
+            raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    return _scaled(other, alpha)
+
+
 @public
 def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
     """x + alpha y, elementwise, with broadcasting.
@@ -32,13 +48,15 @@ def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
         >>> nnlite.add(nnlite.tensor([1.0, 2.0]), 3)
         tensor([4., 5.])
     """
-    return _pair(e.add, "add", input, _scaled(other, alpha), out)
+    if alpha != 1:
+        other = _times_alpha(input, other, alpha)
+    return _pair(e.add, "add", input, other, out)
 
 
 @public(only_method=True)
 def add_(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """x + alpha y in place."""
-    return in_place(e.add, input, _scaled(other, alpha))
+    return in_place(e.add, input, other if alpha == 1 else _times_alpha(input, other, alpha))
 
 
 @public(names=("subtract",))
@@ -48,18 +66,20 @@ def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
         if isinstance(value, bool) or (isinstance(value, TensorBase) and value._a.dtype.kind == "b"):
             raise RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
                                "invert a mask, use the `~` or `logical_not()` operator instead.")  # fmt: skip
-    return _pair(e.sub, "sub", input, _scaled(other, alpha), out)
+    return _pair(e.sub, "sub", input, other if alpha == 1 else _times_alpha(input, other, alpha), out)
 
 
 @public(only_method=True, names=("subtract_",))
 def sub_(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """x - alpha y in place."""
-    return in_place(e.sub, input, _scaled(other, alpha))
+    return in_place(e.sub, input, other if alpha == 1 else _times_alpha(input, other, alpha))
 
 
 @public(method=True)
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """y - alpha x, elementwise."""
+    if not isinstance(input, TensorBase):
+        raise not_a_tensor("rsub", 0, input)
     return _pair(e.sub, "rsub", other, _scaled(input, alpha))
 
 
@@ -138,6 +158,7 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
             "where expected condition to be a boolean tensor, but got a tensor with dtype "
             f"{dtypes.TITLES[dtypes.from_numpy[condition._a.dtype].name]} (compare: condition != 0)"
         )
+    condition, input, other = numbers_moved((condition, input, other)) or (condition, input, other)
     raws = tuple(v._a if isinstance(v, TensorBase) else v for v in (input, other))
     check_same_device("where", (condition._a, *raws))
     kind = dtypes.result(raws)
@@ -210,7 +231,14 @@ def clamp_(input: Any, min: Any = None, max: Any = None) -> Any:
 @public
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """``value`` where ``mask`` is true, the input elsewhere; shapes broadcast."""
-    value = value if isinstance(value, TensorBase) else _like(input, value)
+    if not isinstance(value, TensorBase):
+        value = _like(input, value)
+    if value._a.ndim:
+        raise RuntimeError(
+            f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value._a.ndim} dimension(s)."
+        )
+    if value._a.dtype.kind == "c" and input._a.dtype.kind != "c":
+        raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
     return where(mask, value.to(input.dtype), input)
 
 
@@ -270,7 +298,21 @@ def equal(input: Any, other: Any) -> bool:
 
 @public
 def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
-    """Whether |x - y| <= atol + rtol |y|, elementwise."""
+    """Whether |x - y| <= atol + rtol |y|, elementwise.
+
+    Raises:
+        RuntimeError: the dtypes differ, or ``rtol`` or ``atol`` is negative.
+    """
+    for position, value in enumerate((input, other)):
+        if not isinstance(value, TensorBase):
+            raise not_a_tensor("isclose", position, value)
+    if input._a.dtype != other._a.dtype:
+        raise RuntimeError(f"{input.dtype} did not match {other.dtype} (isclose: convert one with .to(dtype))")
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if value < 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
+    if input._a.dtype.kind == "b":
+        return input == other
     close = (input == other) | ((input - other).abs() <= atol + rtol * other.abs()) & other.isfinite()
     return close | (input.isnan() & other.isnan()) if equal_nan else close
 

@@ -8,16 +8,18 @@ from ..backends import backend_of
 from .._core import dtypes
 from .._core.device import as_device, available, device, device_of
 from .._core.grad_mode import mode
+from .._core.layout import contiguous_format, copied_to_format, in_format, preserve_format
 from .._core.node import Node, caller, next_seq
 from .._core.op import TensorBase, cast, op
+from .._core.operands import transfer
 from .._core.tensor_base import wrap
 from .._core.views import node_of
 from ._public import public
 
 
 @op(title="CloneBackward0")
-def _clone(xp: Any, x: Any, *, order: str = "K") -> Any:
-    return xp.array(x, order=order)
+def _clone(xp: Any, x: Any, *, memory_format: Any = None) -> Any:
+    return copied_to_format(xp, x, memory_format)
 
 
 @_clone.vjp
@@ -28,13 +30,19 @@ def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
 @public
 def clone(input: Any, *, memory_format: Any = None) -> Any:
     """A copy that gradients flow through."""
-    return _clone(input, order="K" if memory_format is None or str(memory_format).endswith("preserve_format") else "C")
+    return _clone(input, memory_format=memory_format)
 
 
 @public(only_method=True)
-def contiguous(input: Any, memory_format: Any = None) -> Any:
-    """The tensor itself if its elements lie in order in memory, else a copy in which they do."""
-    return input if input._a.flags.c_contiguous else _clone(input, order="C")
+def contiguous(input: Any, memory_format: Any = contiguous_format) -> Any:
+    """The tensor itself if its elements lie in order (or with the channels last) in memory, else a copy in which they do.
+
+    Raises:
+        RuntimeError: ``memory_format`` is ``preserve_format``, or is for another number of dimensions.
+    """
+    if memory_format is preserve_format:
+        raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+    return input if in_format(input._a, memory_format) else _clone(input, memory_format=memory_format)
 
 
 def move(array: Any, where: device) -> Any:
@@ -79,17 +87,20 @@ def to_device(x: Any, where: device) -> Any:
     return out
 
 
+transfer.to = lambda x, like: to_device(x, device_of(like))
+
+
 def _same_place(array: Any, where: device) -> bool:
     here = backend_of(array)
     return here.name == where.type and (where.index is None or here.index_of(array) == where.index)
 
 
-def _parse(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool]:
-    """Device, dtype and ``copy`` of a call of ``to``."""
+def _parse(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, Any]:
+    """Device, dtype, ``copy`` and memory format of a call of ``to``."""
     where, kind = kwargs.pop("device", None), kwargs.pop("dtype", None)
     copy = kwargs.pop("copy", False)
     kwargs.pop("non_blocking", None)
-    kwargs.pop("memory_format", None)
+    order = kwargs.pop("memory_format", None)
     if kwargs:
         raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
     flags = []
@@ -111,7 +122,7 @@ def _parse(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, boo
             )
     if len(flags) > 1:
         copy = flags[1]
-    return where, None if kind is None else dtypes.as_dtype(kind, "to"), copy
+    return where, None if kind is None else dtypes.as_dtype(kind, "to"), copy, order
 
 
 @public(only_method=True)
@@ -128,7 +139,7 @@ def to(input: Any, *args: Any, **kwargs: Any) -> Any:
         >>> nnlite.ones(2).to(nnlite.int64)
         tensor([1, 1])
     """
-    where, kind, copy = _parse(args, kwargs)
+    where, kind, copy, order = _parse(args, kwargs)
     out = input
     if kind is not None and kind.np != out._a.dtype:
         out = cast(out, kind.np)
@@ -136,7 +147,12 @@ def to(input: Any, *args: Any, **kwargs: Any) -> Any:
         where = as_device(where)
         if not _same_place(out._a, where):
             out = to_device(out, where)
-    return clone(out) if copy and out is input else out
+    return _ordered(clone(out) if copy and out is input else out, order)
+
+
+def _ordered(x: Any, order: Any) -> Any:
+    """The tensor in a memory format; itself if it lies so, or the order is to be kept."""
+    return x if order is None or order is preserve_format else contiguous(x, order)
 
 
 @public(only_method=True)
@@ -153,7 +169,7 @@ def cuda(input: Any, device: Any = None, non_blocking: bool = False, memory_form
 
 def _converter(name: str, kind: dtypes.dtype) -> None:
     def convert(input: Any, memory_format: Any = None) -> Any:
-        return input if input._a.dtype == kind.np else cast(input, kind.np)
+        return _ordered(input if input._a.dtype == kind.np else cast(input, kind.np), memory_format)
 
     convert.__name__ = convert.__qualname__ = name
     convert.__doc__ = f"The tensor as {kind}."
