@@ -98,6 +98,22 @@ def random_bits(seed: int, counter: int, n: int, like: Any = None) -> np.ndarray
     return source.random_raw((n + 1) // 2).view(np.uint32)[:n]
 
 
+def _reduction(ufunc: np.ufunc) -> Any:
+    """A reduction. Not NumPy's Python function: what that computes with inf is reported as a warning in NumPy's own
+    file, where nnlite cannot silence it without silencing it for the user too."""
+    reduce = ufunc.reduce
+
+    def function(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+        return reduce(x, axis, dtype, None, keepdims)
+
+    return staticmethod(function)
+
+
+def cumsum(x: Any, axis: int, dtype: Any = None) -> np.ndarray:
+    """The running sum along an axis."""
+    return np.add.accumulate(x, axis, dtype)
+
+
 class Namespace:
     """NumPy, with this module's functions in addition. A name is looked up once and kept."""
 
