@@ -38,6 +38,15 @@ from ._core.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from ._core.layout import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
+)
 from ._core.rng import (
     Generator,
     cpu_generator as default_generator,

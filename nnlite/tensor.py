@@ -14,6 +14,7 @@ from . import _printing
 from ._core import dtypes
 from ._core.device import device, device_of
 from ._core.grad_mode import mode
+from ._core.layout import channels_last_3d, contiguous_format, in_format
 from ._core.node import AccumulateGrad, add_hook
 from ._core.size import Size
 from ._core.tensor_base import TensorBase, make_leaf, use_tensor_class, wrap
@@ -165,9 +166,11 @@ class Tensor(TensorBase, TensorMethods):
         strides = tuple(s // self._a.itemsize for s in self._a.strides)
         return strides if dim is None else strides[self._axis(dim)]
 
-    def is_contiguous(self, memory_format: Any = None) -> bool:
-        """Whether the elements lie in order in memory."""
-        return bool(self._a.flags.c_contiguous)
+    def is_contiguous(self, memory_format: Any = contiguous_format) -> bool:
+        """Whether the elements lie in order in memory, or with the channels last."""
+        if memory_format is contiguous_format:
+            return bool(self._a.flags.c_contiguous)
+        return self._a.ndim == (5 if memory_format is channels_last_3d else 4) and in_format(self._a, memory_format)
 
     def storage_offset(self) -> int:
         """How many elements behind the base's first element the first one lies."""

@@ -13,6 +13,7 @@ from . import (
     linalg,
     loss,
     reduce,
+    reshaped,
     shape,
     transfer,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "linalg",
     "loss",
     "reduce",
+    "reshaped",
     "shape",
     "transfer",
 ]

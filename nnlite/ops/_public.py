@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .._core.op import in_place, not_a_tensor
+from .._core.op import TensorBase, in_place, not_a_tensor
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -84,12 +84,26 @@ def _register_in_place(call: Any, name: str, *registries: dict[str, Any]) -> Non
 
 
 def elementwise_pair(
-    call: Callable[..., Any], doc: str, *, names: tuple[str, ...] = (), dunder: str = "", comparison: bool = False
+    call: Callable[..., Any],
+    doc: str,
+    *,
+    names: tuple[str, ...] = (),
+    dunder: str = "",
+    comparison: bool = False,
+    numbers: str = "right",
 ) -> None:
-    """Make ``nnlite.name(input, other, *, out=None)``, the methods and the operators of a binary operation."""
+    """Make ``nnlite.name(input, other, *, out=None)``, the methods and the operators of a binary operation.
+
+    ``numbers`` says which operand may be a number: ``"right"``, ``"both"`` (one of them), or ``""``. The operators take
+    numbers on both sides.
+    """
     name = call.__name__
 
     def function(input: Any, other: Any, *, out: Any = None) -> Any:
+        if not isinstance(input, TensorBase) and numbers != "both":
+            raise not_a_tensor(name, 0, input)
+        if not numbers and not isinstance(other, TensorBase):
+            raise not_a_tensor(name, 1, other)
         result = call(input, other)
         if result is NotImplemented:
             raise not_a_tensor(name, 1, other)
@@ -122,12 +136,23 @@ def operators(call: Callable[..., Any], dunder: str, method: Callable[..., Any])
     METHODS[f"__i{dunder}__"] = method
 
 
-def put(result: Any, out: Any) -> Any:
+def put(result: Any, out: Any, *apart: Any, exact: bool = False) -> Any:
     """Write ``result`` to ``out=`` as PyTorch does: resized where the shape differs, no gradient.
 
+    Args:
+        apart: operands whose memory ``out`` may not be.
+        exact: ``out`` has to have the dtype of the result.
+
     Raises:
-        RuntimeError: an argument requires grad, or the dtype of ``out`` cannot hold the result.
+        RuntimeError: an argument requires grad, ``out`` is of the wrong dtype, or shares its memory with ``apart``.
     """
+    if exact and result.dtype is not out.dtype:
+        raise RuntimeError(f"Expected out tensor to have dtype {result.dtype}, but got {out.dtype} instead")
+    if any(x._vc is out._vc for x in apart):
+        raise RuntimeError(
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+            "location. Please clone() the tensor before performing the operation."
+        )
     if result.requires_grad or out.requires_grad:
         raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the "
                            "arguments requires grad.")  # fmt: skip

@@ -41,6 +41,10 @@ def _(f: Any, g: Any, node: Any, mask: Any) -> tuple[Any, ...]:
     return f.zero_where(g, mask), None
 
 
+def _signs(xp: Any, x: Any) -> Any:
+    return x.copy() if x.dtype.kind == "b" else xp.sign(x)
+
+
 neg = unary("neg", "negative", lambda f, g: -g)
 exp = unary("exp", "exp", lambda f, g, out: g * out, to_float=True)
 exp2 = unary("exp2", "exp2", lambda f, g, out: g * out * math.log(2), to_float=True)
@@ -62,18 +66,18 @@ atan = unary("atan", "arctan", lambda f, g, x: g / (1 + x * x), to_float=True)
 sinh = unary("sinh", "sinh", lambda f, g, x: g * f.cosh(x), to_float=True)
 cosh = unary("cosh", "cosh", lambda f, g, x: g * f.sinh(x), to_float=True)
 tanh = unary("tanh", "tanh", lambda f, g, out: g - g * (out * out), to_float=True)
-erf = unary("erf", "erf", lambda f, g, x: g * (_TWO_OVER_SQRT_PI * f.exp(-(x * x))), to_float=True)
+erf = unary("erf", lambda xp, x: xp.erf(x), lambda f, g, x: g * (_TWO_OVER_SQRT_PI * f.exp(-(x * x))), to_float=True)
 sigmoid = unary(
     "sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), lambda f, g, out: g * (out * (1 - out)), to_float=True
 )
 relu = unary("relu", lambda xp, x: xp.maximum(x, 0), lambda f, g, out: f.zero_where(g, out <= 0))
 abs = unary("abs", "absolute", lambda f, g, x: g * f.sgn(x))
-sgn = unary("sgn", "sign", lambda f, g: f.zeros_like(g))
-sign = unary("sign", "sign", lambda f, g: f.zeros_like(g))
+sgn = unary("sgn", _signs, lambda f, g: f.zeros_like(g))
+sign = unary("sign", _signs, lambda f, g: f.zeros_like(g))
 floor = unary("floor", "floor", lambda f, g: f.zeros_like(g))
 ceil = unary("ceil", "ceil", lambda f, g: f.zeros_like(g))
 trunc = unary("trunc", "trunc", lambda f, g: f.zeros_like(g))
-round_ = unary("round", "rint", lambda f, g: f.zeros_like(g))
+round_ = unary("round", lambda xp, x: xp.rint(x) if x.dtype.kind in "fcV" else x.copy(), lambda f, g: f.zeros_like(g))
 isnan = unary("isnan", "isnan")
 isinf = unary("isinf", "isinf")
 isfinite = unary("isfinite", "isfinite")
@@ -168,7 +172,9 @@ atan2 = binary(
     lambda f, g, x, y: f.zero_where(-g * x / (x * x + y * y), (x == 0) & (y == 0)),
     to_float=True,
 )
-floor_divide = binary("floor_divide", "floor_divide")
+floor_divide = binary(
+    "floor_divide", "floor_divide", lambda f, g: f.zeros_like(g), lambda f, g: f.zeros_like(g), title="DivBackward1"
+)
 remainder = binary("remainder", "remainder", lambda f, g: g, lambda f, g, x, y: -g * f.floor(x / y))
 fmod = binary("fmod", "fmod", lambda f, g: g, lambda f, g, x, y: -g * f.trunc(x / y))
 eq = binary("eq", "equal")
@@ -192,23 +198,23 @@ log_or_zero = unary(
 """log(x), 0 where x <= 0: the derivative of x^y to y, which PyTorch defines as 0 at x = 0."""
 
 
-for _pair, _formula, _names, _dunder in (
-    (mul, "x * y", ("multiply",), "mul"),
-    (pow_, "x to the power y", (), "pow"),
-    (maximum, "the larger of x and y", (), ""),
-    (minimum, "the smaller of x and y", (), ""),
-    (atan2, "the angle of the point (y, x), in radians", ("arctan2",), ""),
-    (floor_divide, "x / y rounded towards minus infinity", (), "floordiv"),
-    (remainder, "x - y floor(x / y), which has the sign of y", (), "mod"),
-    (fmod, "x - y trunc(x / y), which has the sign of x", (), ""),
-    (logical_and, "whether both are not zero", (), ""),
-    (logical_or, "whether one is not zero", (), ""),
-    (logical_xor, "whether just one is not zero", (), ""),
-    (bitwise_and, "the bits set in both", (), "and"),
-    (bitwise_or, "the bits set in one or both", (), "or"),
-    (bitwise_xor, "the bits set in just one", (), "xor"),
+for _pair, _formula, _names, _dunder, _numbers in (
+    (mul, "x * y", ("multiply",), "mul", "both"),
+    (pow_, "x to the power y", (), "pow", "both"),
+    (maximum, "the larger of x and y", (), "", ""),
+    (minimum, "the smaller of x and y", (), "", ""),
+    (atan2, "the angle of the point (y, x), in radians", ("arctan2",), "", ""),
+    (floor_divide, "x / y rounded towards minus infinity", (), "floordiv", "both"),
+    (remainder, "x - y floor(x / y), which has the sign of y", (), "mod", "both"),
+    (fmod, "x - y trunc(x / y), which has the sign of x", (), "", "right"),
+    (logical_and, "whether both are not zero", (), "", ""),
+    (logical_or, "whether one is not zero", (), "", ""),
+    (logical_xor, "whether just one is not zero", (), "", ""),
+    (bitwise_and, "the bits set in both", (), "and", "both"),
+    (bitwise_or, "the bits set in one or both", (), "or", "both"),
+    (bitwise_xor, "the bits set in just one", (), "xor", "both"),
 ):
-    elementwise_pair(_pair, _formula, names=_names, dunder=_dunder)
+    elementwise_pair(_pair, _formula, names=_names, dunder=_dunder, numbers=_numbers)
 for _pair, _formula, _names in (
     (eq, "whether x = y", ()),
     (ne, "whether x and y differ", ("not_equal",)),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
+
 from .._core import dtypes
-from .._core.op import TensorBase, check_same_device, not_a_tensor, op, unbroadcast
+from .._core.op import TensorBase, check_same_device, in_place, not_a_tensor, op, unbroadcast
 from . import arithmetic
+from . import elementwise as e
 from ._public import METHODS, public, put
 from .reduce import sum as _total
 from .shape import reshape, squeeze, unsqueeze
@@ -111,7 +115,7 @@ def _matmul_any(x: Any, y: Any) -> Any:
             f"of the second ({b.shape[-2]}, of {list(b.shape)})"
         )
     if b.ndim == 2 and a.ndim > 2:  # one large product in place of many small ones
-        result = _matmul(reshape(x, (-1 if a.size else 0, a.shape[-1])), y)
+        result = _matmul(reshape(x, (math.prod(a.shape[:-1]), a.shape[-1])), y)
         result = reshape(result, (*a.shape[:-1], b.shape[-1]))
     else:
         result = _matmul(x, y)
@@ -192,11 +196,37 @@ def outer(input: Any, vec2: Any) -> Any:
 
 
 @public
-def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
     """beta input + alpha mat1 @ mat2."""
-    product = mm(mat1, mat2)
+    result = _added(input, mm(mat1, mat2), beta, alpha)
+    return result if out is None else put(result, out)
+
+
+@public(only_method=True)
+def addmm_(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """``addmm`` in place."""
+    return _add_in_place(input, mm(mat1, mat2), beta, alpha)
+
+
+def _added(input: Any, product: Any, beta: Any, alpha: Any) -> Any:
+    """beta input + alpha product; with beta 0 also where the input is infinite or not a number."""
+    shape = product._a.shape
+    if np.broadcast_shapes(input._a.shape, shape) != shape:
+        raise RuntimeError(f"addmm: the input {list(input._a.shape)} cannot be broadcast to the product {list(shape)}")
     product = product if alpha == 1 else product * alpha
+    if beta == 0:
+        return arithmetic.add(e.zeros_like(input), product)
     return arithmetic.add(input if beta == 1 else input * beta, product)
+
+
+def _add_in_place(input: Any, product: Any, beta: Any, alpha: Any) -> Any:
+    result = _added(input, product, beta, alpha)
+    if result._a.shape != input._a.shape:
+        raise RuntimeError(
+            f"Bad in-place call: input tensor size {list(input._a.shape)} and output tensor size "
+            f"{list(result._a.shape)} should match"
+        )
+    return input.copy_(result)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -308,14 +338,30 @@ def _check_matrix(name: str, x: Any) -> None:
 
 
 @public
-def triu(input: Any, diagonal: int = 0) -> Any:
+def triu(input: Any, diagonal: int = 0, *, out: Any = None) -> Any:
     """The elements on and above a diagonal, zeros elsewhere."""
     _check_matrix("triu", input)
-    return _triangle(input, diagonal=diagonal, upper=True)
+    result = _triangle(input, diagonal=diagonal, upper=True)
+    return result if out is None else put(result, out)
 
 
 @public
-def tril(input: Any, diagonal: int = 0) -> Any:
+def tril(input: Any, diagonal: int = 0, *, out: Any = None) -> Any:
     """The elements on and below a diagonal, zeros elsewhere."""
     _check_matrix("tril", input)
-    return _triangle(input, diagonal=diagonal, upper=False)
+    result = _triangle(input, diagonal=diagonal, upper=False)
+    return result if out is None else put(result, out)
+
+
+@public(only_method=True)
+def triu_(input: Any, diagonal: int = 0) -> Any:
+    """``triu`` in place."""
+    _check_matrix("triu_", input)
+    return in_place(_triangle, input, diagonal=diagonal, upper=True)
+
+
+@public(only_method=True)
+def tril_(input: Any, diagonal: int = 0) -> Any:
+    """``tril`` in place."""
+    _check_matrix("tril_", input)
+    return in_place(_triangle, input, diagonal=diagonal, upper=False)

@@ -257,17 +257,19 @@ def std(
 
 
 @public(numpy_names=True)
-def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
+def amax(input: Any, dim: Any = (), keepdim: bool = False, *, out: Any = None) -> Any:
     """The largest element over ``dim``; equal ones share the gradient."""
     _not_empty("amax", input, dim)
-    return _amax(input, axis=axes_of(dim if dim != () else None, input._a.ndim), keepdims=keepdim)
+    result = _amax(input, axis=axes_of(dim if dim != () else None, input._a.ndim), keepdims=keepdim)
+    return result if out is None else put(result, out, exact=True)
 
 
 @public(numpy_names=True)
-def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
+def amin(input: Any, dim: Any = (), keepdim: bool = False, *, out: Any = None) -> Any:
     """The smallest element over ``dim``; equal ones share the gradient."""
     _not_empty("amin", input, dim)
-    return _amin(input, axis=axes_of(dim if dim != () else None, input._a.ndim), keepdims=keepdim)
+    result = _amin(input, axis=axes_of(dim if dim != () else None, input._a.ndim), keepdims=keepdim)
+    return result if out is None else put(result, out, exact=True)
 
 
 def _not_empty(name: str, input: Any, dim: Any, whole: type[Exception] = RuntimeError) -> None:
@@ -376,11 +378,18 @@ def all(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 @public(numpy_names=True)
-def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Any:
+def cumsum(input: Any, dim: int, *, dtype: Any = None, out: Any = None) -> Any:
     """The running sum along ``dim``."""
     x = _summable(_tensor("cumsum", input), dtype)
     axis = axis_of(dim, x._a.ndim)
-    return _cumsum(x, axis=axis) if x._a.ndim else x.clone()
+    result = _cumsum(x, axis=axis) if x._a.ndim else x.clone()
+    return result if out is None else put(result, out)
+
+
+@public(only_method=True)
+def cumsum_(input: Any, dim: int, *, dtype: Any = None) -> Any:
+    """``cumsum`` in place."""
+    return input.copy_(cumsum(input, dim, dtype=dtype))
 
 
 @public(numpy_names=True)

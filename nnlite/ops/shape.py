@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .._core.layout import contiguous_format
 from .._core.op import OPS, Op, TensorBase, in_place, not_a_tensor, op, unbroadcast
 from .._core.size import Size
 from .._core.views import View
@@ -145,7 +146,7 @@ def reshape(input: Any, *shape: Any) -> Any:
     sizes = resolve(shape, a.size)
     if viewable(a, sizes):
         return _view(input, shape=sizes)
-    return _unsafe_view(input.clone(memory_format="contiguous"), shape=sizes)
+    return _unsafe_view(input.clone(memory_format=contiguous_format), shape=sizes)
 
 
 OPS["reshape"].call = lambda x, *, shape: reshape(x, shape)
@@ -258,9 +259,9 @@ def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
 
 
 @public
-def permute(input: Any, *dims: Any) -> Any:
+def permute(input: Any, *sizes: Any, dims: Any = None) -> Any:
     """The dimensions in another order. A view."""
-    axes = sizes_of(dims)
+    axes = sizes_of(sizes if dims is None else (dims,))
     ndim = input._a.ndim
     if len(axes) != ndim:
         raise RuntimeError(
@@ -303,6 +304,11 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
     if len(pairs[0]) != len(pairs[1]):
         raise RuntimeError(f"movedim: Invalid source or destination dims: source ({pairs[0]}) should contain the same "
                            f"number of dims as destination ({pairs[1]})")  # fmt: skip
+    for name, dims in zip(("source", "destination"), pairs, strict=True):
+        if len({axis_of(d, ndim) for d in dims}) < len(dims):
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(dims)})")
+    if not ndim:
+        return _alias(input, shape=())
     moved = {axis_of(d, ndim): axis_of(s, ndim) for s, d in zip(*pairs, strict=True)}
     rest = iter(axis for axis in range(ndim) if axis not in moved.values())
     axes = tuple(moved[i] if i in moved else next(rest) for i in range(ndim))
@@ -332,10 +338,10 @@ OPS["spread"].call = lambda x, *, shape: _broadcast_to(x, shape=shape)
 
 
 @public(only_method=True)
-def expand(input: Any, *sizes: Any) -> Any:
+def expand(input: Any, *sizes: Any, size: Any = None) -> Any:
     """Dimensions of size 1 repeated without a copy; -1 keeps a size."""
     shape = input._a.shape
-    wanted = sizes_of(sizes)
+    wanted = sizes_of(sizes if size is None else (size,))
     lead = len(wanted) - len(shape)
     if lead < 0:
         raise RuntimeError(
@@ -437,12 +443,14 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
                     f"for tensor number {i} in the list."
                 )
     result = _concatenate(*full, axis=axis, title="CatBackward0")
-    return result if out is None else put(result, out)
+    return result if out is None else put(result, out, *parts)
 
 
 @public(method=False, numpy_names=True)
-def stack(tensors: Any, dim: int = 0) -> Any:
+def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
     """Tensors of one shape along a new dimension ``dim``."""
+    from ._public import put
+
     parts = _common("stack", tensors)
     shape = parts[0]._a.shape
     axis = axis_of(dim, len(shape) + 1)
@@ -452,7 +460,8 @@ def stack(tensors: Any, dim: int = 0) -> Any:
                 f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and "
                 f"{list(x._a.shape)} at entry {i}"
             )
-    return _concatenate(*[unsqueeze(x, axis) for x in parts], axis=axis, title="StackBackward0")
+    result = _concatenate(*[unsqueeze(x, axis) for x in parts], axis=axis, title="StackBackward0")
+    return result if out is None else put(result, out)
 
 
 @public
@@ -516,16 +525,16 @@ def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
 
 
 @public
-def flip(input: Any, *dims: Any) -> Any:
+def flip(input: Any, *sizes: Any, dims: Any = None) -> Any:
     """The order of the elements reversed along ``dims``. A copy."""
-    axes = axes_of(sizes_of(dims), input._a.ndim)
+    axes = axes_of(sizes_of(sizes if dims is None else (dims,)), input._a.ndim)
     return input.clone() if axes is None else _flip(input, axis=axes)
 
 
 @public(only_method=True)
-def repeat(input: Any, *sizes: Any) -> Any:
+def repeat(input: Any, *sizes: Any, repeats: Any = None) -> Any:
     """The input repeated ``sizes`` times along its dimensions; more sizes than dimensions add leading ones."""
-    times = sizes_of(sizes)
+    times = sizes_of(sizes if repeats is None else (repeats,))
     lead = len(times) - input._a.ndim
     if lead < 0:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")

@@ -90,14 +90,17 @@ UNARY = [
 ]
 
 
-def _pair(rng: np.random.Generator, draw: Any = normal) -> list[Any]:
+def _tensors(rng: np.random.Generator, draw: Any = normal) -> list[Any]:
     return [
         of(draw(rng, 2, 3), draw(rng, 2, 3)),
         of(draw(rng, 2, 3), draw(rng, 3)),
         of(draw(rng, 2, 1), draw(rng, 2, 2, 3)),
         of(draw(rng, 3), draw(rng)),
-        of(draw(rng, 3), 1.5),
     ]
+
+
+def _pair(rng: np.random.Generator, draw: Any = normal) -> list[Any]:
+    return [*_tensors(rng, draw), of(draw(rng, 3), 1.5)]
 
 
 def _pairs(draw: Any) -> Any:
@@ -149,7 +152,7 @@ BINARY = [
     _binary("pow", np.power, _power, covers=("log_or_zero", "where"), loose=4),
     _binary("maximum", np.maximum, _apart, covers=("zero_where", "where")),
     _binary("minimum", np.minimum, _apart),
-    _binary("atan2", np.arctan2, _pairs(_away_from_zero)),
+    _binary("atan2", np.arctan2, lambda rng: _pair(rng, _away_from_zero)[:-1]),
     _binary(
         "remainder",
         np.remainder,
@@ -166,7 +169,7 @@ BINARY = [
         extreme=False,
         dtypes=SINGLES,
     ),
-    _binary("floor_divide", np.floor_divide, _pairs(_away_from_zero), inputs=(), extreme=False, dtypes=SINGLES),
+    _binary("floor_divide", np.floor_divide, _pairs(_away_from_zero), extreme=False, dtypes=SINGLES),
     OpSpec(
         "floor_divide",
         nnlite.floor_divide,
@@ -191,9 +194,9 @@ BINARY = [
     _binary("le", np.less_equal, **_COMPARED),
     _binary("gt", np.greater, **_COMPARED),
     _binary("ge", np.greater_equal, **_COMPARED),
-    _binary("logical_and", np.logical_and, **_COMPARED),
-    _binary("logical_or", np.logical_or, **_COMPARED),
-    _binary("logical_xor", np.logical_xor, **_COMPARED),
+    _binary("logical_and", np.logical_and, _tensors, **_COMPARED),
+    _binary("logical_or", np.logical_or, _tensors, **_COMPARED),
+    _binary("logical_xor", np.logical_xor, _tensors, **_COMPARED),
     OpSpec("bitwise_and", nnlite.bitwise_and, _bits, np.bitwise_and, inputs=(), dtypes=("float64",)),
     OpSpec("bitwise_or", nnlite.bitwise_or, _bits, np.bitwise_or, inputs=(), dtypes=("float64",)),
     OpSpec("bitwise_xor", nnlite.bitwise_xor, _bits, np.bitwise_xor, inputs=(), dtypes=("float64",)),

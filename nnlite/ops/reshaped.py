@@ -1,0 +1,40 @@
+"""In-place forms of views: the tensor itself gets another shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._core.grad_mode import mode
+from .._core.views import check_in_place, node_of
+from . import shape
+from ._public import public
+
+
+def _in_place(view: Callable[..., Any], input: Any, *args: Any, **kwargs: Any) -> Any:
+    """Let the tensor be what ``view`` makes of it: the same storage, another shape."""
+    if mode.grad and node_of(input) is not None:
+        check_in_place(input, f"{view.__name__}_")
+    made = view(input, *args, **kwargs)
+    if made is input:
+        return input
+    input._a, input._node = made._a, made._node
+    if input._view is not None:  # a view of its base by one more step
+        input._view = made._view
+    input._vc[0] += 1
+    return input
+
+
+def _register(view: Callable[..., Any], name: str) -> None:
+    def method(input: Any, *args: Any, **kwargs: Any) -> Any:
+        return _in_place(view, input, *args, **kwargs)
+
+    method.__name__ = method.__qualname__ = name + "_"
+    method.__doc__ = f"The tensor itself becomes its ``{name}``; see :func:`nnlite.{name}`."
+    public(method, only_method=True)
+
+
+for _view in (shape.squeeze, shape.unsqueeze, shape.transpose, shape.t):
+    _register(_view, _view.__name__)
+for _name in ("swapaxes", "swapdims"):
+    _register(shape.transpose, _name)
