@@ -1,0 +1,13 @@
+"""Work on large arrays in blocks that stay in the processor's cache from one pass to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def blocks(xp: Any, count: int, nbytes: int) -> Iterator[slice]:
+    """Slices of ``count`` things of ``nbytes`` each: as many as fit the cache at a time, or all on other devices."""
+    cache = getattr(xp, "cache_bytes", None)
+    size = count if cache is None else max(1, cache // max(nbytes, 1))
+    return (slice(at, min(at + size, count)) for at in range(0, count, max(size, 1)))

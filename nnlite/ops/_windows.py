@@ -1,0 +1,29 @@
+"""Arguments of operations that slide a window over spatial axes."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+
+def as_ints(name: str, argument: str, value: Any, count: int, message: str) -> tuple[int, ...]:
+    """A number for each of ``count`` axes, from one number or from 1 or ``count`` of them.
+
+    Args:
+        message: of the error for another count, with places for argument, count and value.
+
+    Raises:
+        TypeError: not an integer or several.
+        RuntimeError: neither 1 nor ``count`` of them.
+    """
+    several = isinstance(value, tuple | list)
+    try:
+        numbers = tuple(operator.index(v) for v in value) if several else (operator.index(value),)
+    except TypeError:
+        wrong = next(type(v) for v in (value if several else [value]) if not hasattr(v, "__index__"))
+        raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints, not {wrong.__name__}") from None
+    if len(numbers) == count:
+        return numbers
+    if len(numbers) == 1:
+        return numbers * count
+    raise RuntimeError(message.format(argument=argument, count=count, value=list(numbers)))
