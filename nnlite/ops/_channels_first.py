@@ -22,7 +22,7 @@ class ChannelsFirst(Columns):
         if not self.moves:
             w = w.reshape(1, self.groups, outputs, self.rows)
         else:
-            w = w.reshape(self.groups, outputs, self.depth, self.kernel[0], -1)
+            w = w.reshape(self.groups, outputs, self.depth, self.kernel[0], math.prod(self.taps))
             w = w.transpose(3, 0, 1, 2, 4).reshape(self.kernel[0], self.groups, outputs, self.rows)
         return xp.ascontiguousarray(w.swapaxes(2, 3) if transposed else w)
 

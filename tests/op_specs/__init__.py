@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from . import elementwise, indexing, losses, products, reductions, shapes
+from . import elementwise, images, indexing, losses, products, reductions, shapes
 from .base import OpSpec
 
 SPECS: list[OpSpec] = [
-    spec for family in (elementwise, reductions, shapes, indexing, products, losses) for spec in family.SPECS
+    spec for family in (elementwise, reductions, shapes, indexing, products, losses, images) for spec in family.SPECS
 ]
 
 NO_SPEC: dict[str, str] = {}
