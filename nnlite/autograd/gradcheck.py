@@ -72,7 +72,7 @@ def gradcheck(
     nondet_tol: float = 0.0,
     **options: Any,
 ) -> bool:
-    """Whether backward's gradients agree with central differences: \|a - n\| <= atol + rtol \|n\|.
+    r"""Whether backward's gradients agree with central differences: \|a - n\| <= atol + rtol \|n\|.
 
     Args:
         func: a function of tensors that returns a tensor or several.
