@@ -14,11 +14,16 @@ interrupted run that is resumed ends with the same bits as one that was never in
 from __future__ import annotations
 
 import argparse
+import os
 import pickle
 import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+
+# Before NumPy is imported. Products of matrices as small as here gain nothing from a second thread, and lose a factor of
+# ten where another program wants the core that it waits on.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import nnlite as torch
 from nnlite import datasets, nn
