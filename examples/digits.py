@@ -21,8 +21,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-# Before NumPy is imported. Products of matrices as small as here gain nothing from a second thread, and lose a factor of
-# ten where another program wants the core that it waits on.
+# Before NumPy is imported. Products of matrices as small as here gain nothing from a second thread, and lose a factor
+# of ten where another program wants the core that it waits on.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import nnlite as torch
