@@ -6,10 +6,11 @@ import operator
 from typing import Any
 
 
-def as_ints(name: str, argument: str, value: Any, count: int, message: str) -> tuple[int, ...]:
+def as_ints(name: str, argument: str, position: int, value: Any, count: int, message: str) -> tuple[int, ...]:
     """A number for each of ``count`` axes, from one number or from 1 or ``count`` of them.
 
     Args:
+        position: of the argument, counted from 1.
         message: of the error for another count, with places for argument, count and value.
 
     Raises:
@@ -21,7 +22,9 @@ def as_ints(name: str, argument: str, value: Any, count: int, message: str) -> t
         numbers = tuple(operator.index(v) for v in value) if several else (operator.index(value),)
     except TypeError:
         wrong = next(type(v) for v in (value if several else [value]) if not hasattr(v, "__index__"))
-        raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints, not {wrong.__name__}") from None
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be tuple of ints, not {wrong.__name__}"
+        ) from None
     if len(numbers) == count:
         return numbers
     if len(numbers) == 1:

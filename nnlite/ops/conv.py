@@ -182,8 +182,8 @@ def _convolve(
     name: str, dims: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Any:
     _check_tensors(name, dims, input, weight, bias)
-    steps = as_ints(name, "stride", stride, dims, _FOR_CONVOLUTION)
-    spread = as_ints(name, "dilation", dilation, dims, _FOR_CONVOLUTION)
+    steps = as_ints(name, "stride", 4, stride, dims, _FOR_CONVOLUTION)
+    spread = as_ints(name, "dilation", 6, dilation, dims, _FOR_CONVOLUTION)
     pads = _pads(name, dims, padding, weight._a.shape[2:], steps, spread)
     _check_numbers(steps, spread, pads, groups)
     batched = input._a.ndim == dims + 2
@@ -202,7 +202,7 @@ _FOR_CONVOLUTION = (
 def _pads(name: str, dims: int, padding: Any, kernel: Any, stride: Any, dilation: Any) -> Pads:
     """Zeros before and behind each axis."""
     if not isinstance(padding, str):
-        return tuple((p, p) for p in as_ints(name, "padding", padding, dims, _FOR_CONVOLUTION))
+        return tuple((p, p) for p in as_ints(name, "padding", 5, padding, dims, _FOR_CONVOLUTION))
     if padding == "valid":
         return ((0, 0),) * dims
     if padding != "same":
@@ -271,7 +271,7 @@ def _check_shapes(x: Any, w: Any, bias: Any, stride: Any, padding: Pads, dilatio
     if w[0] % groups:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
-            f"size {list(w)} instead"
+            f"size [{list(w)}] instead"
         )
     if x[1] != w[1] * groups:
         raise RuntimeError(

@@ -286,11 +286,11 @@ def max_pool2d(
     """
     if not isinstance(input, TensorBase):
         raise not_a_tensor("max_pool2d", 0, input)
-    kernel = as_ints("max_pool2d", "kernel_size", kernel_size, 2, _ONE_OR_TWO)
+    kernel = as_ints("max_pool2d", "kernel_size", 2, kernel_size, 2, _ONE_OR_TWO)
     given = stride is not None and stride != [] and stride != ()
-    steps = as_ints("max_pool2d", "stride", stride, 2, _OMITTED_OR_TWO) if given else kernel
-    pads = as_ints("max_pool2d", "padding", padding, 2, _ONE_OR_TWO)
-    spread = as_ints("max_pool2d", "dilation", dilation, 2, _ONE_OR_TWO)
+    steps = as_ints("max_pool2d", "stride", 3, stride, 2, _OMITTED_OR_TWO) if given else kernel
+    pads = as_ints("max_pool2d", "padding", 4, padding, 2, _ONE_OR_TWO)
+    spread = as_ints("max_pool2d", "dilation", 5, dilation, 2, _ONE_OR_TWO)
     _check(input._a, kernel, steps, pads, spread)
     sizes = input._a.shape[-2:]
     out = tuple(
