@@ -230,7 +230,7 @@ X, W = (1, 2, 5, 5), (4, 2, 3, 3)
         (X, (4, 3, 3, 3), {}, r"Given groups=1, weight of size \[4, 3, 3, 3\], expected input\[1, 2, 5, 5\] to have 3 "
          "channels, but got 2 channels instead"),
         (X, (4, 2, 3, 3), {"groups": 2}, "to have 4 channels, but got 2 channels"),
-        (X, (3, 1, 3, 3), {"groups": 2}, r"expected weight to be divisible by 2 at dimension 0, .* \[3, 1, 3, 3\]"),
+        (X, (3, 1, 3, 3), {"groups": 2}, r"expected weight to be divisible by 2 at dimension 0, .* \[\[3, 1, 3, 3\]\]"),
         (X, (1, 1, 3, 3), {"groups": 2}, "expected weight to be at least 2 at dimension 0"),
         (X, W, {"groups": 0}, "non-positive groups is not supported"),
         (X, W, {"stride": 0}, "non-positive stride is not supported"),
