@@ -22,7 +22,14 @@ class TestNumbers:
 
     def test_python_numbers(self, device):
         t = nnlite.tensor([2.75], device=device)
-        assert float(t) == 2.75 and int(t) == 2 and bool(t) and complex(t) == 2.75 and f"{t[0]:.1f}" == "2.8" and "%d" % t == "2"
+        assert (
+            float(t) == 2.75
+            and int(t) == 2
+            and bool(t)
+            and complex(t) == 2.75
+            and f"{t[0]:.1f}" == "2.8"
+            and "%d" % t == "2"  # noqa: UP031
+        )
         one = nnlite.tensor(1, device=device)
         assert [10, 11][one] == 11 and list(range(nnlite.tensor(2, device=device))) == [0, 1]
         for convert in (float, int, complex):
@@ -37,7 +44,10 @@ class TestNumbers:
 
     def test_tolist(self, device):
         assert nnlite.tensor([[1, 2], [3, 4]], device=device).tolist() == [[1, 2], [3, 4]]
-        assert nnlite.tensor(2.5, device=device).tolist() == 2.5 and nnlite.zeros(2, 0, device=device).tolist() == [[], []]
+        assert nnlite.tensor(2.5, device=device).tolist() == 2.5 and nnlite.zeros(2, 0, device=device).tolist() == [
+            [],
+            [],
+        ]
         assert nnlite.ones(1, device=device, requires_grad=True).tolist() == [1]
 
     def test_contains(self, device):
@@ -100,9 +110,18 @@ class TestTo:
     def test_dtypes(self, device):
         x = nnlite.tensor([1.7, -1.7, 0.0], device=device)
         assert x.to(nnlite.int32).tolist() == x.int().tolist() == x.type(nnlite.int32).tolist() == [1, -1, 0]
-        assert x.bool().tolist() == [True, True, False] and x.double().dtype is nnlite.float64 and x.half().dtype is nnlite.float16
-        assert x.to(dtype=nnlite.float64).dtype is x.to(float).dtype is nnlite.float64 and x.long().dtype is nnlite.int64
-        assert x.to(nnlite.zeros(1, dtype=nnlite.int8, device=device)).dtype is nnlite.int8 and x.type_as(x.byte()).dtype is nnlite.uint8
+        assert (
+            x.bool().tolist() == [True, True, False]
+            and x.double().dtype is nnlite.float64
+            and x.half().dtype is nnlite.float16
+        )
+        assert (
+            x.to(dtype=nnlite.float64).dtype is x.to(float).dtype is nnlite.float64 and x.long().dtype is nnlite.int64
+        )
+        assert (
+            x.to(nnlite.zeros(1, dtype=nnlite.int8, device=device)).dtype is nnlite.int8
+            and x.type_as(x.byte()).dtype is nnlite.uint8
+        )
         assert x.type() == ("torch.FloatTensor" if device == "cpu" else f"torch.{device}.FloatTensor")
         assert x.type("torch.LongTensor").dtype is nnlite.int64
 
@@ -132,7 +151,13 @@ class TestTo:
         assert x.grad.dtype is nnlite.float32 and x.grad.tolist() == [3, 3]
 
     @pytest.mark.parametrize(
-        "args, kwargs, error", [(("gpu",), {}, RuntimeError), ((3.5,), {}, TypeError), ((), {"colour": 1}, TypeError), (([1],), {}, TypeError)]
+        "args, kwargs, error",
+        [
+            (("gpu",), {}, RuntimeError),
+            ((3.5,), {}, TypeError),
+            ((), {"colour": 1}, TypeError),
+            (([1],), {}, TypeError),
+        ],
     )
     def test_refused(self, args, kwargs, error, device):
         with pytest.raises(error):
@@ -160,7 +185,9 @@ class TestCopies:
         if grad:
             (x * x).sum().backward()
         for twin in (copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
-            assert twin.tolist() == x.tolist() and twin.requires_grad == grad and twin.is_leaf and twin.device == x.device
+            assert (
+                twin.tolist() == x.tolist() and twin.requires_grad == grad and twin.is_leaf and twin.device == x.device
+            )
             assert twin.dtype is x.dtype
             with nnlite.no_grad():
                 twin.add_(1)
@@ -178,7 +205,9 @@ class TestCopies:
         with pytest.raises(RuntimeError, match="Only Tensors created explicitly by the user"):
             copy.deepcopy(y)
 
-    @pytest.mark.parametrize("dtype", [nnlite.bool, nnlite.uint8, nnlite.int64, nnlite.float16, nnlite.bfloat16, nnlite.complex64])
+    @pytest.mark.parametrize(
+        "dtype", [nnlite.bool, nnlite.uint8, nnlite.int64, nnlite.float16, nnlite.bfloat16, nnlite.complex64]
+    )
     def test_pickle_of_every_kind(self, dtype, device):
         x = nnlite.ones(2, 2, dtype=dtype, device=device)[:, :1]
         twin = pickle.loads(pickle.dumps(x))
@@ -193,17 +222,30 @@ class TestCopies:
 class TestProperties:
     def test_sizes(self, device):
         x = nnlite.zeros(2, 3, 4, dtype=nnlite.float64, device=device)
-        assert x.shape == x.size() == nnlite.Size([2, 3, 4]) and x.size(-1) == 4 and x.ndim == x.dim() == 3 and x.numel() == x.nelement() == 24
+        assert (
+            x.shape == x.size() == nnlite.Size([2, 3, 4])
+            and x.size(-1) == 4
+            and x.ndim == x.dim() == 3
+            and x.numel() == x.nelement() == 24
+        )
         assert x.itemsize == x.element_size() == 8 and x.nbytes == 192 and x.stride() == (12, 4, 1) and x.stride(1) == 4
-        assert x[1, 1:].storage_offset() == 16 and x.is_floating_point() and x.is_signed() and not x.is_complex() and not x.is_sparse
-        with pytest.raises(IndexError, match=r"Dimension out of range \(expected to be in range of \[-3, 2\], but got 3\)"):
+        assert (
+            x[1, 1:].storage_offset() == 16
+            and x.is_floating_point()
+            and x.is_signed()
+            and not x.is_complex()
+            and not x.is_sparse
+        )
+        with pytest.raises(
+            IndexError, match=r"Dimension out of range \(expected to be in range of \[-3, 2\], but got 3\)"
+        ):
             x.size(3)
 
     def test_transposes(self, device):
         x = nnlite.zeros(2, 3, 4, device=device)
         assert x.mT.shape == (2, 4, 3) and nnlite.zeros(2, 3, device=device).T.shape == (3, 2)
         with pytest.raises(RuntimeError, match="mT is only supported on matrices"):
-            nnlite.zeros(3, device=device).mT
+            nnlite.zeros(3, device=device).mT  # noqa: B018
 
     def test_data_can_be_replaced(self, device):
         x = nnlite.nn.Parameter(nnlite.zeros(2, device=device))

@@ -13,14 +13,27 @@ class TestTensor:
     @pytest.mark.parametrize(
         "data, dtype, want",
         [
-            (3, "int64", 3), (2.5, "float32", 2.5), (True, "bool", True), (1j, "complex64", 1j),
-            ([1, 2], "int64", [1, 2]), ([1, 2.5], "float32", [1, 2.5]), ([True, 2], "int64", [1, 2]), ([], "float32", []),
-            ([[]], "float32", [[]]), (((1, 2), (3, 4)), "int64", [[1, 2], [3, 4]]), (range(3), "int64", [0, 1, 2]),
-            (np.float64(2.5), "float64", 2.5), (np.float32(2.5), "float32", 2.5), ([np.float32(1), 2], "float32", [1, 2]),
-            (np.array([1, 2], np.int32), "int32", [1, 2]), (np.array([True]), "bool", [True]),
-            ([np.array([1.0]), np.array([2.0])], "float64", [[1], [2]]), ([float("nan")], "float32", None), ([1, 2**62], "int64", [1, 2**62]),
+            (3, "int64", 3),
+            (2.5, "float32", 2.5),
+            (True, "bool", True),
+            (1j, "complex64", 1j),
+            ([1, 2], "int64", [1, 2]),
+            ([1, 2.5], "float32", [1, 2.5]),
+            ([True, 2], "int64", [1, 2]),
+            ([], "float32", []),
+            ([[]], "float32", [[]]),
+            (((1, 2), (3, 4)), "int64", [[1, 2], [3, 4]]),
+            (range(3), "int64", [0, 1, 2]),
+            (np.float64(2.5), "float64", 2.5),
+            (np.float32(2.5), "float32", 2.5),
+            ([np.float32(1), 2], "float32", [1, 2]),
+            (np.array([1, 2], np.int32), "int32", [1, 2]),
+            (np.array([True]), "bool", [True]),
+            ([np.array([1.0]), np.array([2.0])], "float64", [[1], [2]]),
+            ([float("nan")], "float32", None),
+            ([1, 2**62], "int64", [1, 2**62]),
         ],
-    )  # fmt: skip
+    )
     def test_type_follows_the_data(self, data, dtype, want, device):
         t = nnlite.tensor(data, device=device)
         assert t.dtype is getattr(nnlite, dtype)
@@ -46,15 +59,22 @@ class TestTensor:
     @pytest.mark.parametrize(
         "data, error, text",
         [
-            ("text", TypeError, "invalid data type 'str'"), ([1, "a"], TypeError, "invalid data type 'str'"),
-            (None, RuntimeError, "Could not infer dtype of NoneType"), ([None], RuntimeError, "Could not infer dtype of NoneType"),
-            ({"a": 1}, RuntimeError, "Could not infer dtype of dict"), (object(), RuntimeError, "Could not infer dtype of object"),
-            ([[1, 2], [3]], ValueError, r"expected sequence of length 2 at dim 1 \(got 1\)"), ([[1, 2], 3], TypeError, "not a sequence"),
-            ([1, [2]], TypeError, "cannot be interpreted"), (2**63, ValueError, "Overflow when unpacking long"), (2**70, ValueError, "Overflow"),
-            (np.array(["a"]), TypeError, "can't convert np.ndarray"), (np.array([None]), TypeError, "can't convert np.ndarray"),
+            ("text", TypeError, "invalid data type 'str'"),
+            ([1, "a"], TypeError, "invalid data type 'str'"),
+            (None, RuntimeError, "Could not infer dtype of NoneType"),
+            ([None], RuntimeError, "Could not infer dtype of NoneType"),
+            ({"a": 1}, RuntimeError, "Could not infer dtype of dict"),
+            (object(), RuntimeError, "Could not infer dtype of object"),
+            ([[1, 2], [3]], ValueError, r"expected sequence of length 2 at dim 1 \(got 1\)"),
+            ([[1, 2], 3], TypeError, "not a sequence"),
+            ([1, [2]], TypeError, "cannot be interpreted"),
+            (2**63, ValueError, "Overflow when unpacking long"),
+            (2**70, ValueError, "Overflow"),
+            (np.array(["a"]), TypeError, "can't convert np.ndarray"),
+            (np.array([None]), TypeError, "can't convert np.ndarray"),
             (np.array([1], ">i4"), ValueError, "byte order"),
         ],
-    )  # fmt: skip
+    )
     def test_what_is_no_number(self, data, error, text):
         with pytest.raises(error, match=text):
             nnlite.tensor(data)
@@ -81,7 +101,13 @@ class TestShared:
         assert str(nnlite.as_tensor(np.zeros(2), device=device).device).startswith(device)
 
     @pytest.mark.parametrize(
-        "array, error", [([1], TypeError), (np.array(["a"]), TypeError), (np.arange(3)[::-1], ValueError), (np.array([1], ">i4"), ValueError)]
+        "array, error",
+        [
+            ([1], TypeError),
+            (np.array(["a"]), TypeError),
+            (np.arange(3)[::-1], ValueError),
+            (np.array([1], ">i4"), ValueError),
+        ],
     )
     def test_from_numpy_refuses(self, array, error):
         with pytest.raises(error):
@@ -113,7 +139,12 @@ class TestPatterns:
     @pytest.mark.parametrize("name, value", [("zeros", 0), ("ones", 1)])
     def test_filled(self, name, value, device):
         make = getattr(nnlite, name)
-        for t in (make(2, 3, device=device), make((2, 3), device=device), make(Size([2, 3]), device=device), make(size=(2, 3), device=device)):
+        for t in (
+            make(2, 3, device=device),
+            make((2, 3), device=device),
+            make(Size([2, 3]), device=device),
+            make(size=(2, 3), device=device),
+        ):
             assert t.shape == (2, 3) and t.dtype is nnlite.float32 and bool((t == value).all())
         assert make(2, dtype=nnlite.int8, device=device).dtype is nnlite.int8
         assert make((), device=device).shape == () and make(0, 2, device=device).numel() == 0
@@ -130,9 +161,18 @@ class TestPatterns:
         assert nnlite.full_like(nnlite.zeros(2, device=device), 3).tolist() == [3, 3]
 
     @pytest.mark.parametrize(
-        "args, want", [((5,), [0, 1, 2, 3, 4]), ((1, 4), [1, 2, 3]), ((1, 6, 2), [1, 3, 5]), ((5, 1, -2), [5, 3]), ((0,), []), ((1.5,), [0, 1]),
-                       ((0, 1, 0.25), [0, 0.25, 0.5, 0.75]), ((3, 3), [])],
-    )  # fmt: skip
+        "args, want",
+        [
+            ((5,), [0, 1, 2, 3, 4]),
+            ((1, 4), [1, 2, 3]),
+            ((1, 6, 2), [1, 3, 5]),
+            ((5, 1, -2), [5, 3]),
+            ((0,), []),
+            ((1.5,), [0, 1]),
+            ((0, 1, 0.25), [0, 0.25, 0.5, 0.75]),
+            ((3, 3), []),
+        ],
+    )
     def test_arange(self, args, want, device):
         t = nnlite.arange(*args, device=device)
         assert t.tolist() == want
@@ -151,15 +191,22 @@ class TestPatterns:
     @pytest.mark.parametrize(
         "call, error, text",
         [
-            (lambda: nnlite.zeros(-1), RuntimeError, "negative dimension -1"), (lambda: nnlite.rand(2, -3), RuntimeError, "negative dimension -3"),
-            (lambda: nnlite.full((-1,), 0), RuntimeError, "negative dimension"), (lambda: nnlite.zeros(2.5), TypeError, "integers"),
-            (lambda: nnlite.zeros("a"), TypeError, "integers"), (lambda: nnlite.zeros(2, colour=1), TypeError, "unexpected keyword argument 'colour'"),
-            (lambda: nnlite.arange(1, 5, 0), RuntimeError, "step must be nonzero"), (lambda: nnlite.arange(1, 5, -1), RuntimeError, "inconsistent with step sign"),
-            (lambda: nnlite.linspace(0, 1, -1), RuntimeError, "non-negative"), (lambda: nnlite.eye(-1), RuntimeError, "greater or equal to 0"),
-            (lambda: nnlite.zeros_like([1]), TypeError, "zeros_like.*must be Tensor, not list"), (lambda: nnlite.ones(1, out=nnlite.zeros(1)), NotImplementedError, "copy_"),
-            (lambda: nnlite.zeros(2, device="cpu:3x"), RuntimeError, "Invalid device string"), (lambda: nnlite.zeros(2, device="gpu"), RuntimeError, "Expected one of .*cpu.*cuda"),
+            (lambda: nnlite.zeros(-1), RuntimeError, "negative dimension -1"),
+            (lambda: nnlite.rand(2, -3), RuntimeError, "negative dimension -3"),
+            (lambda: nnlite.full((-1,), 0), RuntimeError, "negative dimension"),
+            (lambda: nnlite.zeros(2.5), TypeError, "integers"),
+            (lambda: nnlite.zeros("a"), TypeError, "integers"),
+            (lambda: nnlite.zeros(2, colour=1), TypeError, "unexpected keyword argument 'colour'"),
+            (lambda: nnlite.arange(1, 5, 0), RuntimeError, "step must be nonzero"),
+            (lambda: nnlite.arange(1, 5, -1), RuntimeError, "inconsistent with step sign"),
+            (lambda: nnlite.linspace(0, 1, -1), RuntimeError, "non-negative"),
+            (lambda: nnlite.eye(-1), RuntimeError, "greater or equal to 0"),
+            (lambda: nnlite.zeros_like([1]), TypeError, "zeros_like.*must be Tensor, not list"),
+            (lambda: nnlite.ones(1, out=nnlite.zeros(1)), NotImplementedError, "copy_"),
+            (lambda: nnlite.zeros(2, device="cpu:3x"), RuntimeError, "Invalid device string"),
+            (lambda: nnlite.zeros(2, device="gpu"), RuntimeError, "Expected one of .*cpu.*cuda"),
         ],
-    )  # fmt: skip
+    )
     def test_refused(self, call, error, text):
         with pytest.raises(error, match=text):
             call()
@@ -183,22 +230,38 @@ class TestConstructor:
 class TestDefaultDevice:
     def test_context(self, device):
         with nnlite.device(device):
-            made = [nnlite.zeros(1), nnlite.tensor([1]), nnlite.rand(1), nnlite.arange(2), nnlite.full((1,), 1), nnlite.randperm(2), nnlite.eye(1)]
+            made = [
+                nnlite.zeros(1),
+                nnlite.tensor([1]),
+                nnlite.rand(1),
+                nnlite.arange(2),
+                nnlite.full((1,), 1),
+                nnlite.randperm(2),
+                nnlite.eye(1),
+            ]
         assert all(str(t.device).startswith(device) for t in made)
         assert nnlite.zeros(1).is_cpu
 
     def test_set_default_device(self, device):
         nnlite.set_default_device(device)
         try:
-            assert str(nnlite.zeros(1).device).startswith(device) and str(nnlite.get_default_device()).startswith(device)
+            assert str(nnlite.zeros(1).device).startswith(device) and str(nnlite.get_default_device()).startswith(
+                device
+            )
         finally:
             nnlite.set_default_device(None)
         assert nnlite.get_default_device() == nnlite.device("cpu")
 
     def test_device_objects(self):
         one = nnlite.device("cuda:1")
-        assert (one.type, one.index) == ("cuda", 1) and one == nnlite.device("cuda", 1) == nnlite.device(1) == nnlite.device(type="cuda", index=1)
-        assert repr(one) == "device(type='cuda', index=1)" and str(one) == "cuda:1" and hash(one) == hash(nnlite.device("cuda:1"))
+        assert (one.type, one.index) == ("cuda", 1) and one == nnlite.device("cuda", 1) == nnlite.device(
+            1
+        ) == nnlite.device(type="cuda", index=1)
+        assert (
+            repr(one) == "device(type='cuda', index=1)"
+            and str(one) == "cuda:1"
+            and hash(one) == hash(nnlite.device("cuda:1"))
+        )
         assert nnlite.device("cpu") != nnlite.device("cuda") and nnlite.device(one) == one
         for wrong in ("", "cuda:", "cuda:-1", "cuda:01", "CPU", "cuda:a"):
             with pytest.raises(RuntimeError):

@@ -71,7 +71,9 @@ class Split(Function):
         return a * 2 + b * 3
 
 
-@pytest.mark.parametrize("function", [Cube.apply, Exp.apply, lambda x: Scale.apply(x, 2.5), lambda x: Split.apply(x)[1]])
+@pytest.mark.parametrize(
+    "function", [Cube.apply, Exp.apply, lambda x: Scale.apply(x, 2.5), lambda x: Split.apply(x)[1]]
+)
 def test_derivatives(function, device):
     x = leaf([0.5, -1.5, 2.0], device)
     assert gradcheck(function, x)

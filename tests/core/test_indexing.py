@@ -20,15 +20,48 @@ def values(t):
 
 
 BASIC = [
-    0, -1, slice(None), slice(1, None), slice(None, None, 2), slice(-2, None), slice(5, None), (0, 1), (0, 0, 0), (Ellipsis, 0), (0, Ellipsis),
-    (0, Ellipsis, 1), None, (None, 0), (Ellipsis, None), (slice(None), None, 1), (slice(None), slice(1, 3)), Ellipsis, (), (1, None, Ellipsis, None),
-]  # fmt: skip
+    0,
+    -1,
+    slice(None),
+    slice(1, None),
+    slice(None, None, 2),
+    slice(-2, None),
+    slice(5, None),
+    (0, 1),
+    (0, 0, 0),
+    (Ellipsis, 0),
+    (0, Ellipsis),
+    (0, Ellipsis, 1),
+    None,
+    (None, 0),
+    (Ellipsis, None),
+    (slice(None), None, 1),
+    (slice(None), slice(1, 3)),
+    Ellipsis,
+    (),
+    (1, None, Ellipsis, None),
+]
 
 ADVANCED = [
-    [0, 1], [1], [], [[0, 1]], ([0, 1], [1, 2]), ([0, 1], 1), (slice(None), [0, 2]), (slice(None), [[0], [2]]), (Ellipsis, [0, 1]),
-    ([0, 1], Ellipsis), ([0, 1], slice(None), [1, 2]), ([[0], [1]], [1, 2]), ([True, False],), (slice(None), [True, False, True]),
-    (0, [1, 2]), (None, [0, 1]), ([0, 1], None), [-1, 0],
-]  # fmt: skip
+    [0, 1],
+    [1],
+    [],
+    [[0, 1]],
+    ([0, 1], [1, 2]),
+    ([0, 1], 1),
+    (slice(None), [0, 2]),
+    (slice(None), [[0], [2]]),
+    (Ellipsis, [0, 1]),
+    ([0, 1], Ellipsis),
+    ([0, 1], slice(None), [1, 2]),
+    ([[0], [1]], [1, 2]),
+    ([True, False],),
+    (slice(None), [True, False, True]),
+    (0, [1, 2]),
+    (None, [0, 1]),
+    ([0, 1], None),
+    [-1, 0],
+]
 
 
 def as_arrays(index):
@@ -157,13 +190,21 @@ def test_iteration_and_length(device):
 
 
 OUT = [
-    (2, IndexError, "index 2 is out of bounds for dimension 0 with size 2"), (-3, IndexError, "index -3 is out of bounds for dimension 0"),
-    ((0, 3), IndexError, "index 3 is out of bounds for dimension 1 with size 3"), ((0, 0, 0, 0), IndexError, "too many indices for tensor of dimension 3"),
-    (slice(None, None, -1), ValueError, "step must be greater than zero"), (1.0, IndexError, "only integers"), ("a", TypeError, "invalid data type 'str'"),
-    ([2], IndexError, "index 2 is out of bounds"), ([0, -3], IndexError, "index -3 is out of bounds"), ((slice(None), [3]), IndexError, "index 3 is out of bounds"),
-    ([0.5], IndexError, "only integers"), ([True, False, True], IndexError, "shape of the mask"), ((0, [True, False]), IndexError, "shape of the mask"),
+    (2, IndexError, "index 2 is out of bounds for dimension 0 with size 2"),
+    (-3, IndexError, "index -3 is out of bounds for dimension 0"),
+    ((0, 3), IndexError, "index 3 is out of bounds for dimension 1 with size 3"),
+    ((0, 0, 0, 0), IndexError, "too many indices for tensor of dimension 3"),
+    (slice(None, None, -1), ValueError, "step must be greater than zero"),
+    (1.0, IndexError, "only integers"),
+    ("a", TypeError, "invalid data type 'str'"),
+    ([2], IndexError, "index 2 is out of bounds"),
+    ([0, -3], IndexError, "index -3 is out of bounds"),
+    ((slice(None), [3]), IndexError, "index 3 is out of bounds"),
+    ([0.5], IndexError, "only integers"),
+    ([True, False, True], IndexError, "shape of the mask"),
+    ((0, [True, False]), IndexError, "shape of the mask"),
     (([0, 1], [0, 1, 2]), IndexError, "broadcast|shape mismatch"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("index, error, text", OUT, ids=lambda v: str(v)[:30])
@@ -190,12 +231,25 @@ def test_refused_dtypes_of_indices(dtype, device):
 @pytest.mark.parametrize(
     "index, value, error, text",
     [
-        (0, nnlite.ones(5), RuntimeError, r"The size of tensor a \(4\) must match the size of tensor b \(5\)|shape"), (0, None, TypeError, "can't assign a NoneType"),
-        (0, "a", TypeError, "can't assign a str"), ([0], nnlite.ones(5), RuntimeError, r"shape mismatch: value tensor of shape \[5\] cannot be broadcast to indexing result of shape \[1, 3, 4\]"),
-        ([0], nnlite.ones(4, dtype=nnlite.int64), RuntimeError, "Index put requires the source and destination dtypes match, got Float for the destination and Long"),
-        (nnlite.tensor([True, False]), nnlite.ones(2, 3, 4), RuntimeError, "shape mismatch"), (Ellipsis, 1j, RuntimeError, "without overflow"),
+        (0, nnlite.ones(5), RuntimeError, r"The size of tensor a \(4\) must match the size of tensor b \(5\)|shape"),
+        (0, None, TypeError, "can't assign a NoneType"),
+        (0, "a", TypeError, "can't assign a str"),
+        (
+            [0],
+            nnlite.ones(5),
+            RuntimeError,
+            r"shape mismatch: value tensor of shape \[5\] cannot be broadcast to indexing result of shape \[1, 3, 4\]",
+        ),
+        (
+            [0],
+            nnlite.ones(4, dtype=nnlite.int64),
+            RuntimeError,
+            "Index put requires the source and destination dtypes match, got Float for the destination and Long",
+        ),
+        (nnlite.tensor([True, False]), nnlite.ones(2, 3, 4), RuntimeError, "shape mismatch"),
+        (Ellipsis, 1j, RuntimeError, "without overflow"),
     ],
-)  # fmt: skip
+)
 def test_refused_values(index, value, error, text, device):
     x = grid(device)
     with pytest.raises(error, match=text):
@@ -230,26 +284,38 @@ class TestFunctions:
         x = nnlite.tensor([[0, 1], [2, 0]], device=device)
         assert x.nonzero().tolist() == [[0, 1], [1, 0]]
         assert [t.tolist() for t in x.nonzero(as_tuple=True)] == [[0, 1], [1, 0]]
-        assert nnlite.tensor(5, device=device).nonzero().shape == (1, 0) and nnlite.tensor(0, device=device).nonzero().shape == (0, 0)
+        assert nnlite.tensor(5, device=device).nonzero().shape == (1, 0) and nnlite.tensor(
+            0, device=device
+        ).nonzero().shape == (0, 0)
 
     def test_narrow_select_and_index_select(self, device):
         x = grid(device, 2, 3)
-        assert x.narrow(1, -2, 2).tolist() == x.narrow(1, 1, 2).tolist() == [[1, 2], [4, 5]] and x.select(1, -1).tolist() == [2, 5]
+        assert x.narrow(1, -2, 2).tolist() == x.narrow(1, 1, 2).tolist() == [[1, 2], [4, 5]] and x.select(
+            1, -1
+        ).tolist() == [2, 5]
         assert x.index_select(1, nnlite.tensor([2, 0], device=device)).tolist() == [[2, 0], [5, 3]]
 
     @pytest.mark.parametrize(
         "call, error, text",
         [
-            (lambda x, i: x.gather(0, i(2, 0, 0)), RuntimeError, "out of bounds"), (lambda x, i: x.gather(0, i(-1, 0, 0)), RuntimeError, "out of bounds"),
-            (lambda x, i: x.gather(0, i(0, 0, 0)[0]), RuntimeError, "same number of dimensions"), (lambda x, i: x.gather(0, i(0, 0, 0).float()), RuntimeError, "int32/int64"),
-            (lambda x, i: x.gather(1, i(0, 0, 0).expand(3, 3)), RuntimeError, "Size does not match at dimension 0"), (lambda x, i: x.gather(2, i(0, 0, 0)), IndexError, "Dimension out of range"),
-            (lambda x, i: x.index_select(0, i(0, 2, 0)[0]), IndexError, "out of bounds"), (lambda x, i: x.index_select(0, i(0, -1, 0)[0]), IndexError, "out of bounds"),
-            (lambda x, i: x.index_select(0, i(0, 0, 0)), IndexError, "vector"), (lambda x, i: x.narrow(0, 0, 3), RuntimeError, "exceeds dimension size"),
-            (lambda x, i: x.narrow(0, 5, 1), IndexError, "start out of range"), (lambda x, i: x.select(0, 2), IndexError, "out of range"),
-            (lambda x, i: x.scatter_(0, i(3, 0, 0), 1.0), RuntimeError, "out of bounds"), (lambda x, i: x.scatter_(0, i(0, 0, 0), i(1, 1, 1)), RuntimeError, "dtype"),
-            (lambda x, i: x.masked_select(i(0, 1, 1)), RuntimeError, "BoolTensor"), (lambda x, i: nnlite.where(i(0, 1, 1), x, x), RuntimeError, "boolean tensor"),
+            (lambda x, i: x.gather(0, i(2, 0, 0)), RuntimeError, "out of bounds"),
+            (lambda x, i: x.gather(0, i(-1, 0, 0)), RuntimeError, "out of bounds"),
+            (lambda x, i: x.gather(0, i(0, 0, 0)[0]), RuntimeError, "same number of dimensions"),
+            (lambda x, i: x.gather(0, i(0, 0, 0).float()), RuntimeError, "int32/int64"),
+            (lambda x, i: x.gather(1, i(0, 0, 0).expand(3, 3)), RuntimeError, "Size does not match at dimension 0"),
+            (lambda x, i: x.gather(2, i(0, 0, 0)), IndexError, "Dimension out of range"),
+            (lambda x, i: x.index_select(0, i(0, 2, 0)[0]), IndexError, "out of bounds"),
+            (lambda x, i: x.index_select(0, i(0, -1, 0)[0]), IndexError, "out of bounds"),
+            (lambda x, i: x.index_select(0, i(0, 0, 0)), IndexError, "vector"),
+            (lambda x, i: x.narrow(0, 0, 3), RuntimeError, "exceeds dimension size"),
+            (lambda x, i: x.narrow(0, 5, 1), IndexError, "start out of range"),
+            (lambda x, i: x.select(0, 2), IndexError, "out of range"),
+            (lambda x, i: x.scatter_(0, i(3, 0, 0), 1.0), RuntimeError, "out of bounds"),
+            (lambda x, i: x.scatter_(0, i(0, 0, 0), i(1, 1, 1)), RuntimeError, "dtype"),
+            (lambda x, i: x.masked_select(i(0, 1, 1)), RuntimeError, "BoolTensor"),
+            (lambda x, i: nnlite.where(i(0, 1, 1), x, x), RuntimeError, "boolean tensor"),
         ],
-    )  # fmt: skip
+    )
     def test_refused(self, call, error, text, device):
         x = grid(device, 2, 3)
         with pytest.raises(error, match=text):
@@ -272,7 +338,13 @@ def indexed(draw):
         if kind == "int":
             index.append(draw(st.integers(-size, size - 1)))
         elif kind == "slice":
-            index.append(slice(draw(st.none() | st.integers(-5, 5)), draw(st.none() | st.integers(-5, 5)), draw(st.none() | st.integers(1, 3))))
+            index.append(
+                slice(
+                    draw(st.none() | st.integers(-5, 5)),
+                    draw(st.none() | st.integers(-5, 5)),
+                    draw(st.none() | st.integers(1, 3)),
+                )
+            )
         else:
             index.append(None)
     return tuple(shape), tuple(index)

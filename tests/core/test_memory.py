@@ -110,7 +110,13 @@ def step_modes(x):
 def step_errors(x):
     y = (x * x).sum()
     y.backward()
-    for wrong in (y.backward, lambda: x + nnlite.ones(7, dtype=x.dtype, device=x.device), lambda: x[99], lambda: x.add_(1), lambda: x.view(4)):
+    for wrong in (
+        y.backward,
+        lambda: x + nnlite.ones(7, dtype=x.dtype, device=x.device),
+        lambda: x[99],
+        lambda: x.add_(1),
+        lambda: x.view(4),
+    ):
         with pytest.raises((RuntimeError, IndexError)):
             wrong()
     e = x.exp()
@@ -122,7 +128,9 @@ def step_errors(x):
 
 def step_layers(x):
     h = F.linear(x, x, x[0]).relu()
-    loss = F.cross_entropy(h, nnlite.zeros(len(x), dtype=nnlite.int64, device=x.device)) + F.mse_loss(F.log_softmax(h, 1), x.detach())
+    loss = F.cross_entropy(h, nnlite.zeros(len(x), dtype=nnlite.int64, device=x.device)) + F.mse_loss(
+        F.log_softmax(h, 1), x.detach()
+    )
     F.dropout(loss + F.embedding(nnlite.tensor([0, 1], device=x.device), x).sum(), 0.5).backward()
     x.cpu()  # devices that work on their own keep the checks of labels until the next synchronisation
 
@@ -158,7 +166,9 @@ def live_objects():
     return sum(isinstance(o, kinds) for o in gc.get_objects())
 
 
-@pytest.mark.parametrize("step", [s for n, s in STEPS.items() if n != "gradcheck"], ids=[n for n in STEPS if n != "gradcheck"])
+@pytest.mark.parametrize(
+    "step", [s for n, s in STEPS.items() if n != "gradcheck"], ids=[n for n in STEPS if n != "gradcheck"]
+)
 def test_memory_does_not_grow(step, device):
     x = leaf(device, 64, 64)
     for _ in range(3):

@@ -10,7 +10,20 @@ import pytest
 
 import nnlite
 
-NAMES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64", "complex64", "complex128"]
+NAMES = [
+    "bool",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+]
 
 TABLE = """
 bool       bool       uint8      int8       int16      int32      int64      float16    bfloat16   float32    float64    complex64  complex128
@@ -28,7 +41,9 @@ complex128 complex128 complex128 complex128 complex128 complex128 complex128 com
 """  # noqa: E501
 
 PROMOTED = {
-    (row[0], name): entry for row in (line.split() for line in TABLE.split("\n") if line) for name, entry in zip(NAMES, row[1:], strict=True)
+    (row[0], name): entry
+    for row in (line.split() for line in TABLE.split("\n") if line)
+    for name, entry in zip(NAMES, row[1:], strict=True)
 }
 CATEGORY = {name: 0 if name == "bool" else 1 if "int" in name else 2 if "float" in name else 3 for name in NAMES}
 
@@ -88,7 +103,16 @@ def test_numbers_are_weaker_still(name, number, ndim, device):
 @pytest.mark.parametrize("name", NAMES[:6])
 def test_division_and_functions_make_floats(name, device):
     x = tensor(name, device)
-    for result in (x / x, x / 2, 2 / x, x.exp(), x.sqrt(), x.sigmoid(), x.mean(dtype=nnlite.float32), nnlite.atan2(x, x)):
+    for result in (
+        x / x,
+        x / 2,
+        2 / x,
+        x.exp(),
+        x.sqrt(),
+        x.sigmoid(),
+        x.mean(dtype=nnlite.float32),
+        nnlite.atan2(x, x),
+    ):
         assert result.dtype is nnlite.float32
     nnlite.set_default_dtype(nnlite.float64)
     try:
@@ -113,10 +137,35 @@ def test_sums_of_integers_are_int64(name, device):
 def test_floats_keep_their_type(name, device):
     x = tensor(name, device, 2)
     results = [
-        x.sum(), x.mean(0), x.prod(), x.var(), x.std(0), x.norm(), x.cumsum(0), x.max(), x.max(0).values, x @ x, x / 2, 2 / x,
-        x**2, x**0.5, 2**x, x.exp(), x.softmax(0), x.clamp(0.1, 0.5), x.clamp(min=np.float64(0.5)), x.floor(), x // 2, x % 2,
-        nnlite.relu(x), x.abs(), nnlite.where(x > 0, x, 0.5), x.masked_fill(x > 0, 0.5), nnlite.maximum(x, x), x.square(),
-    ]  # fmt: skip
+        x.sum(),
+        x.mean(0),
+        x.prod(),
+        x.var(),
+        x.std(0),
+        x.norm(),
+        x.cumsum(0),
+        x.max(),
+        x.max(0).values,
+        x @ x,
+        x / 2,
+        2 / x,
+        x**2,
+        x**0.5,
+        2**x,
+        x.exp(),
+        x.softmax(0),
+        x.clamp(0.1, 0.5),
+        x.clamp(min=np.float64(0.5)),
+        x.floor(),
+        x // 2,
+        x % 2,
+        nnlite.relu(x),
+        x.abs(),
+        nnlite.where(x > 0, x, 0.5),
+        x.masked_fill(x > 0, 0.5),
+        nnlite.maximum(x, x),
+        x.square(),
+    ]
     assert {r.dtype for r in results} == {dtype(name)}
 
 
@@ -130,19 +179,27 @@ def test_complex_numbers_with_floats(device):
 class TestIntegerRange:
     """Integers that a dtype cannot hold."""
 
-    @pytest.mark.parametrize("name, number, want", [("uint8", 300, 45), ("uint8", -1, 0), ("int8", 300, 45), ("int32", 2**40, 1)])
+    @pytest.mark.parametrize(
+        "name, number, want", [("uint8", 300, 45), ("uint8", -1, 0), ("int8", 300, 45), ("int32", 2**40, 1)]
+    )
     def test_arithmetic_wraps(self, name, number, want, device):
         assert (tensor(name, device) + number).tolist() == [want, want]
         assert tensor(name, device).add_(number).tolist() == [want, want]
 
-    @pytest.mark.parametrize("name, number", [("uint8", 300), ("int8", -129), ("int32", 2**40), ("uint8", float("nan")), ("int64", 1e30)])
+    @pytest.mark.parametrize(
+        "name, number", [("uint8", 300), ("int8", -129), ("int32", 2**40), ("uint8", float("nan")), ("int64", 1e30)]
+    )
     def test_filling_is_refused(self, name, number, device):
         x = tensor(name, device)
         for fill in (
-            lambda: x.fill_(number), lambda: x.__setitem__(0, number), lambda: x.__setitem__(x > 0, number),
-            lambda: x.masked_fill(x > 0, number), lambda: nnlite.full((2,), number, dtype=dtype(name), device=device),
-            lambda: nnlite.tensor([number], dtype=dtype(name), device=device), lambda: nnlite.full_like(x, number),
-        ):  # fmt: skip
+            lambda: x.fill_(number),
+            lambda: x.__setitem__(0, number),
+            lambda: x.__setitem__(x > 0, number),
+            lambda: x.masked_fill(x > 0, number),
+            lambda: nnlite.full((2,), number, dtype=dtype(name), device=device),
+            lambda: nnlite.tensor([number], dtype=dtype(name), device=device),
+            lambda: nnlite.full_like(x, number),
+        ):
             with pytest.raises(RuntimeError, match="without overflow"):
                 fill()
         assert x.tolist() == [1, 1]
@@ -159,7 +216,9 @@ class TestIntegerRange:
 
 class TestDtypeObjects:
     def test_attributes(self):
-        assert repr(nnlite.float32) == "torch.float32" and nnlite.float is nnlite.float32 and nnlite.long is nnlite.int64
+        assert (
+            repr(nnlite.float32) == "torch.float32" and nnlite.float is nnlite.float32 and nnlite.long is nnlite.int64
+        )
         assert nnlite.half is nnlite.float16 and nnlite.double is nnlite.float64 and nnlite.int is nnlite.int32
         assert [dtype(n).itemsize for n in NAMES] == [1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16]
         assert [dtype(n).is_floating_point for n in NAMES] == [CATEGORY[n] == 2 for n in NAMES]
@@ -182,5 +241,5 @@ class TestDtypeObjects:
 
     @pytest.mark.parametrize("wrong", ["float32", np.float32, 1])
     def test_no_dtype(self, wrong):
-        with pytest.raises(TypeError, match="must be torch.dtype"):
+        with pytest.raises(TypeError, match=r"must be torch\.dtype"):
             nnlite.zeros(2, dtype=wrong)

@@ -35,7 +35,9 @@ def test_every_device_draws_the_same(draw, device):
     nnlite.manual_seed(5)
     on_device = draw(device=device)
     nnlite.manual_seed(5)
-    np.testing.assert_allclose(on_device.cpu().numpy(), draw(device="cpu").numpy(), rtol=1e-5 if "cuda" in device else 0)
+    np.testing.assert_allclose(
+        on_device.cpu().numpy(), draw(device="cpu").numpy(), rtol=1e-5 if "cuda" in device else 0
+    )
 
 
 def test_generators_are_streams_of_their_own(device):
@@ -111,16 +113,20 @@ def test_bernoulli_and_exponential(device):
 @pytest.mark.parametrize(
     "call, error",
     [
-        (lambda d: nnlite.randint(5, 5, (2,), device=d), RuntimeError), (lambda d: nnlite.randperm(-1, device=d), RuntimeError),
-        (lambda d: nnlite.zeros(2, device=d).normal_(0, -1), RuntimeError), (lambda d: nnlite.zeros(2, device=d).uniform_(1, 0), RuntimeError),
-        (lambda d: nnlite.zeros(2, device=d).bernoulli_(2.0), RuntimeError), (lambda d: nnlite.zeros(2, device=d).exponential_(0), RuntimeError),
-        (lambda d: nnlite.zeros(2, device=d).random_(3, 3), RuntimeError), (lambda d: nnlite.normal(0.0, -1.0, (2,)), RuntimeError),
+        (lambda d: nnlite.randint(5, 5, (2,), device=d), RuntimeError),
+        (lambda d: nnlite.randperm(-1, device=d), RuntimeError),
+        (lambda d: nnlite.zeros(2, device=d).normal_(0, -1), RuntimeError),
+        (lambda d: nnlite.zeros(2, device=d).uniform_(1, 0), RuntimeError),
+        (lambda d: nnlite.zeros(2, device=d).bernoulli_(2.0), RuntimeError),
+        (lambda d: nnlite.zeros(2, device=d).exponential_(0), RuntimeError),
+        (lambda d: nnlite.zeros(2, device=d).random_(3, 3), RuntimeError),
+        (lambda d: nnlite.normal(0.0, -1.0, (2,)), RuntimeError),
         (lambda d: nnlite.zeros(2, dtype=nnlite.int64, device=d).normal_(), NotImplementedError),
         (lambda d: nnlite.rand(2, dtype=nnlite.int64, device=d), NotImplementedError),
         (lambda d: nnlite.bernoulli(nnlite.ones(2, dtype=nnlite.int64, device=d)), NotImplementedError),
         (lambda d: nnlite.normal(0.0, 1.0), TypeError),
     ],
-)  # fmt: skip
+)
 def test_refused(call, error, device):
     with pytest.raises(error):
         call(device)
