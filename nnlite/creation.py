@@ -16,7 +16,8 @@ from ._core.op import TensorBase, in_place, not_a_tensor
 from ._core.tensor_base import wrap
 from ._core.views import check_in_place
 from .backends import backend_of
-from .ops._public import public
+from .ops._public import public, put
+from .ops.elementwise import zeros_like as _zeros_of
 from .ops.shape import sizes_of
 from .ops.transfer import to_device
 
@@ -365,35 +366,49 @@ def arange(
     """The numbers from ``start`` (0 if only the end is given) up to ``end``, without it, by ``step``.
 
     Raises:
-        RuntimeError: ``step`` is 0 or leads away from ``end``.
+        RuntimeError: ``step`` is 0 or leads away from ``end``. ValueError: it is 0 as an integer.
     """
+    out = options.pop("out", None)
+    if out is not None:
+        return put(arange(start, end, step, dtype=out.dtype, device=out.device), out)
     _check_layout("arange", options)
     if end is None:
         start, end = 0, start
     start, end, step = (v.item() if isinstance(v, TensorBase) else v for v in (start, end, step))
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
+    kind = dtypes.of_scalar(start + end + step) if dtype is None else dtypes.as_dtype(dtype, "arange")
     if step == 0:
         raise RuntimeError("step must be nonzero")
+    if kind is dtypes.int64:
+        start, end, step = int(start), int(end), int(step)
+        if not step:
+            raise ValueError("step must be nonzero")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    kind = dtypes.of_scalar(start + end + step) if dtype is None else dtypes.as_dtype(dtype, "arange")
     backend, index = available(device)
     with backend.use(index):
         n = math.ceil((end - start) / step)
+        if kind.category < dtypes.FLOAT:
+            start, step = int(start), int(step)
         numbers = backend.xp.arange(n, dtype="float64" if kind.category >= dtypes.FLOAT else "int64")
         return _finish((numbers * step + start).astype(kind.np), requires_grad)
 
 
 @public(method=False)
 def linspace(
-    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Any:
-    """``steps`` numbers at equal distances from ``start`` to ``end``, both included."""
+    """``steps`` numbers at equal distances from ``start`` to ``end``, both included; without fractions if integers."""
+    _check_layout("linspace", options)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    start, end = (v.item() if isinstance(v, TensorBase) else v for v in (start, end))  # type: ignore[attr-defined]
+    start, end = (v.item() if isinstance(v, TensorBase) else v for v in (start, end))
     backend, index = available(device)
     with backend.use(index):
         kind = _kind(dtype, "linspace")
+        if kind.category < dtypes.FLOAT:
+            start, end = int(start), int(end)
         return _finish(backend.xp.linspace(start, end, steps, dtype="float64").astype(kind.np), requires_grad)
 
 
@@ -479,15 +494,22 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
     first = tensors[0]
     shape = np.broadcast_shapes(*(v._a.shape for v in tensors))
     noise = rng.normal(shape, dtypes.from_numpy[first._a.dtype], device_of(first._a), generator)
-    return (wrap(noise) * std + mean).detach()
+    drawn = (wrap(noise) * std + mean).detach()
+    for v in tensors:  # zero gradients for the means and deviations, as in PyTorch
+        drawn = drawn + _zeros_of(v) if v.requires_grad else drawn
+    return drawn
 
 
 @public(names=())
-def bernoulli(input: Any, *, generator: Any = None) -> Any:
-    """1 with the probability that the input gives, else 0."""
+def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = None) -> Any:
+    """1 with the probability that the input gives (or ``p``), else 0. The gradient is 0."""
     _float_kind(input, "bernoulli")
     drawn = rng.uniform(input._a.shape, dtypes.from_numpy[input._a.dtype], device_of(input._a), generator)
-    return wrap((drawn < input._a).astype(input._a.dtype))
+    chance = input._a if p is None else p._a if isinstance(p, TensorBase) else p
+    result = wrap(backend_of(input._a).xp.asarray(drawn < chance).astype(input._a.dtype))
+    if out is not None:
+        return put(result, out)
+    return result + _zeros_of(input) if input.requires_grad else result
 
 
 # ---------------------------------------------------------------------------------------------------------------------

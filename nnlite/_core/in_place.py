@@ -45,7 +45,8 @@ def in_place(function: Callable[..., Any], x: Any, *others: Any, **attrs: Any) -
 
 
 def _apart(x: TensorBase, other: Any) -> Any:
-    """The raw operand; a copy if it is another part of the storage that is written to, since kernels run in any order."""
+    """The raw operand; a copy if it is another part of the storage that is written to, since kernels run in any
+    order."""
     if isinstance(other, TensorBase) and other._vc is x._vc and other._a is not x._a:
         return backend_of(other._a).xp.array(other._a)
     return raw(other)
@@ -86,7 +87,7 @@ def _write(op: Op, name: str, xa: Any, raws: list[Any], attrs: dict[str, Any]) -
         if type(a) is not type(xa) and type(a) in tables:
             check_same_device(name, raws)
     if 0 in xa.strides and xa.size > 1 and not (op.write is not None and getattr(raws[1], "size", 0) == 1):
-        _check_no_element_twice(name, xa)
+        check_no_element_twice(name, xa)
     try:
         if op.write is not None:
             op.write(backend_of(xa).xp, *raws, **attrs)
@@ -102,7 +103,8 @@ def _write(op: Op, name: str, xa: Any, raws: list[Any], attrs: dict[str, Any]) -
     xa[...] = result
 
 
-def _check_no_element_twice(name: str, xa: Any) -> None:
+def check_no_element_twice(name: str, xa: Any) -> None:
+    """Raise for a raw array in which one element stands at several places, as ``expand`` makes it."""
     if any(n > 1 and not step for n, step in zip(xa.shape, xa.strides, strict=True)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
@@ -117,9 +119,7 @@ def _shape_error(xa: Any, raws: list[Any], error: Exception) -> Exception:
         return error
     if tuple(shape) == tuple(xa.shape):
         return error
-    return RuntimeError(
-        f"output with shape {list(xa.shape)} doesn't match the broadcast shape {list(shape)}"
-    )
+    return RuntimeError(f"output with shape {list(xa.shape)} doesn't match the broadcast shape {list(shape)}")
 
 
 def _node(

@@ -14,6 +14,7 @@ from . import (
     loss,
     reduce,
     reshaped,
+    scatter,
     shape,
     transfer,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "loss",
     "reduce",
     "reshaped",
+    "scatter",
     "shape",
     "transfer",
 ]

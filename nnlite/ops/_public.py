@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from .._core.in_place import check_no_element_twice
 from .._core.op import TensorBase, in_place, not_a_tensor
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -129,6 +130,8 @@ def operators(call: Callable[..., Any], dunder: str, method: Callable[..., Any])
     """Register ``x @ y``, ``y @ x`` and ``x @= y`` for an operator called ``dunder``."""
 
     def reflected(input: Any, other: Any) -> Any:
+        if not isinstance(input, TensorBase):
+            raise not_a_tensor(f"__r{dunder}__", 0, input)
         return call(other, input)
 
     METHODS[f"__{dunder}__"] = call
@@ -146,6 +149,7 @@ def put(result: Any, out: Any, *apart: Any, exact: bool = False) -> Any:
     Raises:
         RuntimeError: an argument requires grad, ``out`` is of the wrong dtype, or shares its memory with ``apart``.
     """
+    check_no_element_twice("out", out._a)
     if exact and result.dtype is not out.dtype:
         raise RuntimeError(f"Expected out tensor to have dtype {result.dtype}, but got {out.dtype} instead")
     if any(x._vc is out._vc for x in apart):

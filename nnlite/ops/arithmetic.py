@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from ..backends import backend_of
@@ -10,7 +11,7 @@ from .._core.op import TensorBase, cast, check_same_device, in_place, not_a_tens
 from .._core.operands import numbers_moved
 from .._core.tensor_base import wrap
 from . import elementwise as e
-from ._public import METHODS, operators, public, put
+from ._public import FUNCTIONS, METHODS, operators, public, put
 
 
 def _pair(call: Any, name: str, input: Any, other: Any, out: Any = None) -> Any:
@@ -117,7 +118,32 @@ operators(sub, "sub", sub_)
 operators(e.div, "truediv", div_)
 METHODS["__neg__"] = e.neg
 METHODS["__abs__"] = e.abs
-METHODS["__invert__"] = e.bitwise_not
+
+
+def _invert(input: Any) -> Any:
+    """The bits of x inverted."""
+    if input._a.dtype.kind not in "biu":
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return e.bitwise_not(input)
+
+
+def _whole_exponents(power: Any) -> Any:
+    """``power(x, y)`` that refuses negative whole numbers as exponents of integers, which only tensors may be."""
+
+    @functools.wraps(power)
+    def checked(input: Any, other: Any, **options: Any) -> Any:
+        if type(other) is int and other < 0 and isinstance(input, TensorBase) and input._a.dtype.kind in "biu":
+            raise RuntimeError(
+                "Integers to negative integer powers are not allowed. (pow: convert the base with .float())"
+            )
+        return power(input, other, **options)
+
+    return checked
+
+
+METHODS["__invert__"] = _invert
+METHODS["__pow__"] = _whole_exponents(e.pow_)
+FUNCTIONS["pow"] = METHODS["pow"] = _whole_exponents(FUNCTIONS["pow"])
 
 
 @public(only_method=True)
@@ -288,6 +314,29 @@ def addcdiv_(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
 def lerp_(input: Any, end: Any, weight: Any) -> Any:
     """``lerp`` in place."""
     return add_(input, weight * (end - input))
+
+
+@public
+def round(input: Any, *, decimals: int = 0, out: Any = None) -> Any:
+    """The nearest number with ``decimals`` digits after the point; halves go to the even one.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.round(nnlite.tensor([1.25, 2.5]), decimals=1)
+        tensor([1.2000, 2.5000])
+    """
+    if decimals:
+        scale = 10.0 ** abs(decimals)
+        result = e.round_(input * scale) / scale if decimals > 0 else e.round_(input / scale) * scale
+    else:
+        result = e.round_(input)
+    return result if out is None else put(result, out)
+
+
+@public
+def round_(input: Any, *, decimals: int = 0) -> Any:
+    """``round`` in place."""
+    return input.copy_(round(input, decimals=decimals)) if decimals else in_place(e.round_, input)
 
 
 @public

@@ -49,7 +49,7 @@ def _drop(name: str, input: Any, p: float, training: bool, inplace: bool, whole_
     if p == 1:
         keep, scale = backend_of(a).xp.zeros(shape, "bool"), 0.0
     else:
-        keep, scale = rng.mask(shape, 1 - p, a), 1 / (1 - p)
+        keep, scale = backend_of(a).xp.asarray(rng.mask(shape, 1 - p, a)), 1 / (1 - p)
     if inplace:
         return in_place(_dropout, input, wrap(keep), scale=scale)
     return _dropout(input, wrap(keep), scale=scale)

@@ -56,7 +56,7 @@ log1p = unary("log1p", "log1p", lambda f, g, x: g / (x + 1), to_float=True)
 sqrt = unary("sqrt", "sqrt", lambda f, g, out: g / (2 * out), to_float=True)
 rsqrt = unary("rsqrt", lambda xp, x: 1 / xp.sqrt(x), lambda f, g, out: -0.5 * g * out**3, to_float=True)
 reciprocal = unary("reciprocal", lambda xp, x: 1 / x, lambda f, g, out: -g * out * out, to_float=True)
-square = unary("square", "square", lambda f, g, x: g * (2 * x), title="PowBackward0")
+square = unary("square", lambda xp, x: x * x if x.dtype.kind != "b" else x.astype("int64"), lambda f, g, x: g * (2 * x), title="PowBackward0")
 sin = unary("sin", "sin", lambda f, g, x: g * f.cos(x), to_float=True)
 cos = unary("cos", "cos", lambda f, g, x: -g * f.sin(x), to_float=True)
 tan = unary("tan", "tan", lambda f, g, out: g * (1 + out * out), to_float=True)
@@ -115,7 +115,6 @@ _UNARY_DOCS = {
     floor: ("the largest integer not above x", ()),
     ceil: ("the smallest integer not below x", ()),
     trunc: ("x without its fraction", ("fix",)),
-    round_: ("the nearest integer; halves go to the even one", ()),
     logical_not: ("whether x is zero", ()),
     bitwise_not: ("the bits of x inverted", ()),
 }
@@ -144,8 +143,16 @@ def _pow_dx(f: Any, g: Any, x: Any, y: Any) -> Any:
     return g * f.where(y == 0, x * 0, y * f.pow(x, y - 1))
 
 
-# The operator, not ``xp.power``: array libraries give it short cuts for small exponents.
-pow_ = binary("pow", lambda xp, x, y: x**y, _pow_dx, lambda f, g, x, out: g * (out * f.log_or_zero(x)))
+def _power(xp: Any, x: Any, y: Any) -> Any:
+    if x.dtype.kind != "i" or isinstance(y, int | float | complex) or not y.size:
+        return x**y  # not ``xp.power``: array libraries give the operator short cuts for small exponents
+    # An integer to a negative power is 1 / x^|y| without its fraction.
+    negative = y < 0
+    inverse = xp.where(xp.absolute(x) == 1, x ** xp.absolute(y), xp.zeros((), x.dtype))
+    return xp.where(negative, inverse, x ** xp.where(negative, xp.zeros((), y.dtype), y))
+
+
+pow_ = binary("pow", _power, _pow_dx, lambda f, g, x, out: g * (out * f.log_or_zero(x)))
 
 
 def _halved(f: Any, g: Any, x: Any, y: Any) -> Any:

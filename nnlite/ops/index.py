@@ -8,13 +8,12 @@ import numpy as np
 
 from .._core import dtypes
 from .._core.grad_mode import mode
-from .._core.op import TensorBase, cast, check_same_device, in_place, op
+from .._core.op import TensorBase, cast, check_same_device, in_place, op, unbroadcast
 from .._core.tensor_base import wrap
 from .._core.views import node_of
 from ..backends import backend_of
 from ._axes import axis_of
-from ._public import public
-from .elementwise import add
+from ._public import public, put
 
 Basic = int | slice | type(None) | type(Ellipsis)
 
@@ -75,34 +74,34 @@ def _put_index(xp: Any, g: Any, *, index: Any, shape: tuple[int, ...]) -> Any:
 
 @_put_index.vjp
 def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
-    return (f.index(g, index=node.attrs["index"]),)
+    return (unbroadcast(f, f.index(g, index=node.attrs["index"]), node.shapes[0]),)
 
 
 @op(saves=("where",), title="GatherBackward0")
-def _take_along_axis(xp: Any, x: Any, where: Any, *, axis: int) -> Any:
-    return x[_along(xp, where, axis)]
+def take_along_axis(xp: Any, x: Any, where: Any, *, axis: int) -> Any:
+    return x[along(xp, where, axis)]
 
 
-@_take_along_axis.vjp
+@take_along_axis.vjp
 def _(f: Any, g: Any, node: Any, where: Any) -> tuple[Any, ...]:
     axis = node.attrs["axis"]
     return f.put_along_axis(g, where, axis=axis, shape=node.shapes[0]), None
 
 
 @op(saves=("where",))
-def _put_along_axis(xp: Any, g: Any, where: Any, *, axis: int, shape: tuple[int, ...]) -> Any:
+def put_along_axis(xp: Any, g: Any, where: Any, *, axis: int, shape: tuple[int, ...]) -> Any:
     """Zeros of ``shape`` with ``g`` added at the positions ``where`` along an axis."""
     out = xp.zeros(shape, g.dtype)
-    xp.scatter_add(out, _along(xp, where, axis), g)
+    xp.scatter_add(out, along(xp, where, axis), g)
     return out
 
 
-@_put_along_axis.vjp
+@put_along_axis.vjp
 def _(f: Any, g: Any, node: Any, where: Any) -> tuple[Any, ...]:
     return f.take_along_axis(g, where, axis=node.attrs["axis"]), None
 
 
-def _along(xp: Any, where: Any, axis: int) -> tuple[Any, ...]:
+def along(xp: Any, where: Any, axis: int) -> tuple[Any, ...]:
     """The index that picks ``where`` along one axis and runs along the others."""
     shape = where.shape
     return tuple(
@@ -291,7 +290,7 @@ def __getitem__(input: Any, index: Any) -> Any:
     basic, advanced = _normalise(input, index)
     if basic is not None:
         input = _window(input, basic)
-    return input if advanced is None else _take(input, index=_kept(input, advanced))
+    return input if advanced is None else _take(input, index=kept(input, advanced))
 
 
 def _window(input: Any, index: Any) -> Any:
@@ -301,7 +300,7 @@ def _window(input: Any, index: Any) -> Any:
         raise _explain(input, index, error) from None
 
 
-def _kept(input: Any, index: tuple[Any, ...]) -> tuple[Any, ...]:
+def kept(input: Any, index: tuple[Any, ...]) -> tuple[Any, ...]:
     """The index arrays; copies where backward will use them again, since the user may write to them meanwhile."""
     if not mode.grad or node_of(input) is None:
         return index
@@ -309,29 +308,27 @@ def _kept(input: Any, index: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 @op("put_", title="CopySlices")
-def _write_index(xp: Any, x: Any, values: Any, *, index: Any) -> Any:
+def write_index(xp: Any, x: Any, values: Any, *, index: Any) -> Any:
     out = x.copy()
     out[index] = values
     return out
 
 
-def _write_index_in_place(xp: Any, x: Any, values: Any, *, index: Any) -> None:
+def write_index_in_place(xp: Any, x: Any, values: Any, *, index: Any) -> None:
     x[index] = values
 
 
-@_write_index.vjp
+@write_index.vjp
 def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
     index = node.attrs["index"]
     gx = f.zero_index(g, index=index) if node.edges[0] is not None else None
     gv = None
     if node.edges[1] is not None:
-        from .._core.op import unbroadcast
-
         gv = unbroadcast(f, f.index(g, index=index), node.shapes[1])
     return gx, gv
 
 
-_write_index.op.write = _write_index_in_place
+write_index.op.write = write_index_in_place
 
 
 @op()
@@ -357,8 +354,6 @@ def _copy_in_place(xp: Any, x: Any, values: Any) -> None:
 
 @_copy.vjp
 def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
-    from .._core.op import unbroadcast
-
     gx = f.zeros_like(g) if node.edges[0] is not None else None
     return gx, unbroadcast(f, g, node.shapes[1]) if node.edges[1] is not None else None
 
@@ -372,7 +367,7 @@ def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
     """Write the values of ``src`` (any dtype and device; broadcast to the input's shape) into the input."""
     if not isinstance(src, TensorBase | np.ndarray | int | float | complex | np.generic):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
-    values = _values(input, src)
+    values = values_for(input, src)
     if values._a.ndim > input._a.ndim:  # NumPy would drop leading dimensions of size 1
         raise RuntimeError(
             f"output with shape {list(input._a.shape)} doesn't match the shape {list(values._a.shape)} of what is copied"
@@ -380,7 +375,7 @@ def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
     return in_place(_copy, input, values)
 
 
-def _values(input: Any, value: Any) -> Any:
+def values_for(input: Any, value: Any) -> Any:
     """``value`` as a tensor of the input's dtype and device."""
     a = input._a
     if not isinstance(value, TensorBase):
@@ -413,7 +408,7 @@ def __setitem__(input: Any, index: Any, value: Any) -> None:
     if advanced is not None:
         _put(window, advanced, value)
         return
-    values = _values(window, value)
+    values = values_for(window, value)
     shape, given = window._a.shape, values._a.shape
     if len(given) > len(shape):
         values = _without_leading_ones(values)
@@ -435,9 +430,9 @@ def _put(input: Any, index: tuple[Any, ...], value: Any) -> None:
             f"Index put requires the source and destination dtypes match, got {mine} for the destination and {other} "
             "for the source. (Convert the value with .to(dtype).)"
         )
-    values = _without_leading_ones(_values(input, value))
+    values = _without_leading_ones(values_for(input, value))
     try:
-        in_place(_write_index, input, values, index=_kept(input, index))
+        in_place(write_index, input, values, index=kept(input, index))
     except (RuntimeError, ValueError, TypeError) as error:
         target = input._a[index].shape
         try:
@@ -450,6 +445,12 @@ def _put(input: Any, index: tuple[Any, ...], value: Any) -> None:
             f"shape mismatch: value tensor of shape {list(values._a.shape)} cannot be broadcast to indexing result of "
             f"shape {list(target)}"
         ) from error
+
+
+@public
+def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
+    """A copy of the input with ``x[indices] = values``; with ``accumulate`` values at one position add up."""
+    return index_put_(input.clone(), indices, values, accumulate)
 
 
 @public(only_method=True)
@@ -467,8 +468,10 @@ def _scattered(input: Any, indices: Any, values: Any) -> Any:
 
 
 @public
-def index_select(input: Any, dim: int, index: Any) -> Any:
+def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
     """The slices at the positions ``index`` (a vector of integers) along ``dim``. A copy."""
+    if out is not None:
+        return put(index_select(input, dim, index), out, input, index, exact=True)
     axis = axis_of(dim, input._a.ndim)
     if index._a.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
@@ -478,68 +481,7 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
     if not input._a.ndim:
         return index_select(input.reshape(1), 0, index)[0]
     backend_of(input._a).check_index(index._a, input._a.shape[axis], "index_select", low=0)
-    return _take(input, index=_kept(input, (slice(None),) * axis + (index._a.reshape(-1),)))
-
-
-@public
-def gather(input: Any, dim: int, index: Any) -> Any:
-    """out[i][j] = input[index[i][j]][j] for ``dim`` 0, and so on for other dimensions."""
-    axis = axis_of(dim, input._a.ndim)
-    if not input._a.ndim and not index._a.ndim:
-        return gather(input.reshape(1), 0, index.reshape(1))[0]
-    _check_along("gather", axis, index, input)
-    return _take_along_axis(input, index, axis=axis)
-
-
-def _check_along(name: str, axis: int, index: Any, input: Any, src: Any = None) -> None:
-    """Raise for an index that does not fit the tensor it picks from and the tensor it places."""
-    a, where = input._a, index._a
-    check_same_device(name, (a, where))
-    if where.ndim != a.ndim:
-        raise RuntimeError(f"{name}(): Index tensor must have the same number of dimensions as input tensor")
-    if where.dtype.name not in ("int32", "int64"):
-        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
-    for i, n in enumerate(where.shape):
-        if i != axis and n > a.shape[i]:
-            raise RuntimeError(
-                f"Size does not match at dimension {i} expected index {list(where.shape)} to be no larger than self "
-                f"{list(a.shape)} apart from dimension {axis}"
-            )
-    if src is not None:
-        if src._a.dtype != a.dtype:
-            raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
-        if src._a.ndim != where.ndim or any(n > m for n, m in zip(where.shape, src._a.shape, strict=True)):
-            raise RuntimeError(
-                f"Expected index {list(where.shape)} to be no larger than src {list(src._a.shape)} ({name}())"
-            )
-    backend_of(a).check_index(where, a.shape[axis], name, RuntimeError, low=0)
-
-
-@public
-def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
-    """The input with ``src`` added at the positions ``index`` along ``dim``: the reverse of :func:`nnlite.gather`."""
-    axis = axis_of(dim, input._a.ndim)
-    _check_along("scatter_add", axis, index, input, src)
-    part = src if src._a.shape == index._a.shape else src[tuple(slice(n) for n in index._a.shape)]
-    return add(input, _put_along_axis(part, index, axis=axis, shape=input._a.shape))
-
-
-@public(only_method=True)
-def scatter_add_(input: Any, dim: int, index: Any, src: Any) -> Any:
-    """``scatter_add`` in place."""
-    return input.copy_(scatter_add(input, dim, index, src))
-
-
-@public(only_method=True)
-def scatter_(input: Any, dim: int, index: Any, src: Any) -> Any:
-    """Write ``src`` (a tensor or a number) at the positions ``index`` along ``dim``, in place."""
-    axis = axis_of(dim, input._a.ndim)
-    _check_along("scatter", axis, index, input, src if isinstance(src, TensorBase) else None)
-    values = _values(input, src)
-    if values._a.ndim and values._a.shape != index._a.shape:
-        values = values[tuple(slice(n) for n in index._a.shape)]
-    where = _along(backend_of(input._a).xp, index._a, axis)
-    return in_place(_write_index, input, values, index=_kept(input, where))
+    return _take(input, index=kept(input, (slice(None),) * axis + (index._a.reshape(-1),)))
 
 
 @public
@@ -554,8 +496,10 @@ def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
 
 
 @public
-def masked_select(input: Any, mask: Any) -> Any:
+def masked_select(input: Any, mask: Any, *, out: Any = None) -> Any:
     """The elements where ``mask`` (broadcast with the input) is true, in one dimension."""
+    if out is not None:
+        return put(masked_select(input, mask), out, input, mask, exact=True)
     if mask._a.dtype.kind != "b":
         raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype} (compare: mask != 0)")
     shape = np.broadcast_shapes(input._a.shape, mask._a.shape)
@@ -582,6 +526,8 @@ def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
     if not input._a.ndim:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     axis = axis_of(dim, input._a.ndim)
+    if isinstance(start, TensorBase) and (start._a.ndim or start._a.dtype.kind not in "iu"):
+        raise RuntimeError("start must be an 0-dim integral Tensor.")
     size, start = input._a.shape[axis], int(start)
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
@@ -603,10 +549,16 @@ def fill_(input: Any, value: Any) -> Any:
             )
     elif not isinstance(value, int | float | complex | np.generic):
         raise TypeError(f"fill_(): argument 'value' must be a number or a 0-d Tensor, not {type(value).__name__}")
-    return in_place(_copy, input, _values(input, value))
+    return in_place(_copy, input, values_for(input, value))
+
+
+@public
+def fill(input: Any, value: Any) -> Any:
+    """A copy of the input with one number, or the element of a 0-d tensor, in place of all elements."""
+    return fill_(input.clone(), value)
 
 
 @public
 def zero_(input: Any) -> Any:
     """Write 0 to all elements."""
-    return in_place(_copy, input, _values(input, 0))
+    return in_place(_copy, input, values_for(input, 0))

@@ -406,7 +406,7 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> 
     if math.isinf(p):
         return (amax if p > 0 else amin)(e.abs(input), () if dim is None else dim, keepdim)
     if p == 0:
-        return sum((input != 0).to(input.dtype), dim, keepdim)
+        return sum((input != 0).to(input.dtype) + e.zeros_like(input), dim, keepdim)
     if p == 1:
         return sum(e.abs(input), dim, keepdim)
     if p == 2:

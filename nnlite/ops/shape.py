@@ -430,10 +430,12 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
     if any(x._a.ndim == 0 for x in parts):
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
     # PyTorch lets an empty vector stand beside tensors of any shape.
-    full = [x for x in parts if x._a.shape != (0,)] or parts[:1]
-    axis = axis_of(dim, full[0]._a.ndim)
+    first = next((x for x in parts if x._a.shape != (0,)), parts[0])._a.shape
+    axis = axis_of(dim, len(first))
+    nothing = (*first[:axis], 0, *first[axis + 1 :])
+    full = [x if x._a.shape != (0,) or len(first) == 1 else reshape(x, nothing) for x in parts]
     for i, x in enumerate(full):
-        a, b = full[0]._a.shape, x._a.shape
+        a, b = first, x._a.shape
         if len(a) != len(b):
             raise RuntimeError(f"Tensors must have same number of dimensions: got {len(a)} and {len(b)}")
         for d in range(len(a)):
