@@ -1,4 +1,4 @@
-"""What does not fit raises PyTorch's exception, with a text that names the operation and the way out; nothing changes."""
+"""What does not fit raises PyTorch's exception; its text names the operation and the way out, and nothing changes."""
 
 from __future__ import annotations
 
@@ -109,7 +109,8 @@ DTYPES = [
     (lambda: F.linear(ones(2, 2), ones(2, 2, dtype=nnlite.float64)), RuntimeError, "same dtype"),
     (lambda: T([True]) - T([True]), RuntimeError, "Subtraction, the `-` operator, with a bool tensor is not supported"),
     (lambda: -T([True]), RuntimeError, "bool tensor is not supported"),
-    (lambda: ~T([1.0]), NotImplementedError, "\"bitwise_not\" not implemented for 'Float'"),
+    (lambda: ~T([1.0]), TypeError, "only implemented on integer and Boolean-type tensors"),
+    (lambda: nnlite.bitwise_not(T([1.0])), NotImplementedError, "\"bitwise_not\" not implemented for 'Float'"),
     (lambda: T([1.0]) & 1, NotImplementedError, "\"bitwise_and\" not implemented for 'Float'"),
     (lambda: T([1.0]) | T([2.0]), NotImplementedError, "\"bitwise_or\" not implemented for 'Float'"),
     (lambda: T([2]) ** -1, RuntimeError, "Integers to negative integer powers are not allowed"),
