@@ -5,8 +5,8 @@ An operation has one generic body, an expression over the array namespace ``xp``
     @kernel("softmax", when=contiguous_float)
     def softmax(x, *, axis): ...
 
-``table.softmax`` is the override where there is one, else the generic body bound to the backend's ``xp``. It is resolved
-at first use and kept as an attribute of the table, so that a later call is one attribute look-up.
+``table.softmax`` is the override where there is one, else the generic body bound to the backend's ``xp``. It is
+resolved at first use and kept as an attribute of the table, so that a later call is one attribute look-up.
 """
 
 from __future__ import annotations

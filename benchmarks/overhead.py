@@ -2,8 +2,8 @@
 
     python benchmarks/overhead.py [--quick] [--json FILE]
 
-Each line is the median over rounds in which the two libraries take turns, in microseconds for one operation, NumPy's own
-time included. The forward time is that of a recorded operation. The backward time is that of a chain of operations
+Each line is the median over rounds in which the two libraries take turns, in microseconds for one operation, NumPy's
+own time included. The forward time is that of a recorded operation. The backward time is that of a chain of operations
 divided by its length, less what a chain of length 0 costs. The limit is 2 us forward and 2 us backward for each
 operation, and never more than PyTorch. With ``--check`` the exit status says whether nnlite was slower than PyTorch.
 """

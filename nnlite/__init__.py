@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import warnings as _warnings
 
-# Overflow and division by zero give inf and nan without a word, as in PyTorch. NumPy's warnings name the calling module,
-# so that this leaves the warnings of other packages as they are.
+# Overflow and division by zero give inf and nan without a word, as in PyTorch. NumPy's warnings name the calling
+# module, so that this leaves the warnings of other packages as they are.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"nnlite\.")
 
 from ._core.device import device, get_default_device, set_default_device

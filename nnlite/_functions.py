@@ -6,4 +6,4 @@ from . import creation as creation
 from .ops import FUNCTIONS
 
 globals().update(FUNCTIONS)
-__all__ = sorted(FUNCTIONS)  # noqa: PLE0605
+__all__ = sorted(FUNCTIONS)

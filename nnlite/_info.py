@@ -76,9 +76,7 @@ class finfo:
     def __init__(self, type: dtypes.dtype | None = None) -> None:
         kind = (dtypes.default.float if type is None else type).to_real()
         if not kind.is_floating_point:
-            raise TypeError(
-                f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{kind}'"
-            )
+            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{kind}'")
         if kind is dtypes.bfloat16:
             import ml_dtypes
 

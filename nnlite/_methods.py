@@ -1,4 +1,5 @@
-"""The methods that come from operations: everything registered with ``@public``. ``_methods.pyi`` lists them for tools."""
+"""The methods that come from operations: everything registered with ``@public``. ``_methods.pyi`` lists them for
+tools."""
 
 from __future__ import annotations
 

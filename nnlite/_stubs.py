@@ -15,13 +15,13 @@ from typing import Any
 
 from .ops import FUNCTIONS, METHODS
 
-_HEAD = '''# Written by `python -m nnlite._stubs`; do not edit.
+_HEAD = """# Written by `python -m nnlite._stubs`; do not edit.
 from builtins import bool as _bool, float as _float, int as _int
 from typing import Any
 
 from .tensor import Tensor
 
-'''
+"""
 _NOT_ONE_TENSOR = {"max", "min", "where", "nonzero"}
 """Functions that return a tensor or several, by their arguments."""
 _IGNORES = {

@@ -240,7 +240,8 @@ def from_numpy(ndarray: Any, /) -> Any:
                          "Conversion between byte orders is currently not supported.")  # fmt: skip
     dtypes.from_numpy[ndarray.dtype]
     if any(s < 0 for s in ndarray.strides):
-        raise ValueError("At least one stride in the given numpy array is negative, and tensors with negative strides are "
+        raise ValueError("At least one stride in the given numpy array is negative, and tensors with negative strides "
+                         "are "
                          "not currently supported. (You can probably work around this by making a copy of your array  "
                          "with array.copy().) ")  # fmt: skip
     if not ndarray.flags.writeable:
@@ -360,8 +361,8 @@ def new_tensor(input: Any, data: Any, *, dtype: Any = None, device: Any = None, 
 
 @public(method=False)
 def arange(
-    start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-    **options: Any,
+    start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False, **options: Any,
 ) -> Any:  # fmt: skip
     """The numbers from ``start`` (0 if only the end is given) up to ``end``, without it, by ``step``.
 
@@ -397,7 +398,14 @@ def arange(
 
 @public(method=False)
 def linspace(
-    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
 ) -> Any:
     """``steps`` numbers at equal distances from ``start`` to ``end``, both included; without fractions if integers."""
     _check_layout("linspace", options)
@@ -440,7 +448,8 @@ def _drawn(draw: Any, function: str, size: tuple[Any, ...], options: dict[str, A
 
 @public(method=False)
 def rand(*size: Any, **options: Any) -> Any:
-    """Random numbers, uniform in [0, 1): ``rand(2, 3, generator=None, dtype=None, device=None, requires_grad=False)``."""
+    """Random numbers, uniform in [0, 1): ``rand(2, 3, generator=None, dtype=None, device=None,
+    requires_grad=False)``."""
     return _drawn(rng.uniform, "rand", size, options)
 
 
@@ -591,5 +600,3 @@ def exponential_(input: Any, lambd: float = 1.0, *, generator: Any = None) -> An
     draw = rng.uniform(input._a.shape, _float_kind(input, "exponential_"), device_of(input._a), generator)
     xp = backend_of(input._a).xp
     return _fill(input, "exponential_", -xp.log1p(-draw) / lambd)
-
-

@@ -196,7 +196,9 @@ class Tensor(TensorBase, TensorMethods):
     def mT(self) -> Any:
         """The last two dimensions exchanged. A view."""
         if self._a.ndim < 2:
-            raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self._a.ndim}-D tensor.")
+            raise RuntimeError(
+                f"tensor.mT is only supported on matrices or batches of matrices. Got {self._a.ndim}-D tensor."
+            )
         return self.transpose(-2, -1)
 
     # -- its place in the graph ---------------------------------------------------------------------------------------
@@ -258,8 +260,10 @@ class Tensor(TensorBase, TensorMethods):
         """The gradient that backward added up, None before."""
         if self._grad is None and not self.is_leaf and self._retain is None:
             warnings.warn(
-                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
-                "populated during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf "
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+                "attribute won't "
+                "be populated during autograd.backward(). If you indeed want the .grad field to be populated for "
+                "a non-leaf "
                 "Tensor, use .retain_grad() on the non-leaf Tensor.",
                 stacklevel=2,
             )
@@ -269,20 +273,25 @@ class Tensor(TensorBase, TensorMethods):
     def grad(self, value: Any) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._a.shape != self._a.shape:
                 raise RuntimeError(
-                    f"assigned grad has data of a different size (grad {list(value._a.shape)}, tensor {list(self._a.shape)})"
+                    f"assigned grad has data of a different size (grad {list(value._a.shape)}, tensor "
+                    f"{list(self._a.shape)})"
                 )
             if value._a.dtype != self._a.dtype:
                 raise RuntimeError(
-                    f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor with grad_dtype '{self.dtype}'"
+                    f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor with grad_dtype "
+                    f"'{self.dtype}'"
                 )
             if type(value._a) is not type(self._a):
                 raise RuntimeError(
-                    f"assigned grad has data located on a different device ({value.device}, the tensor is on {self.device})"
+                    f"assigned grad has data located on a different device ({value.device}, the tensor is on "
+                    f"{self.device})"
                 )
         self._grad = value
 
@@ -300,9 +309,7 @@ class Tensor(TensorBase, TensorMethods):
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         if self._node is not None and value._a.dtype.kind not in "fcV":
-            raise RuntimeError(
-                "data set to a tensor that requires gradients must be floating point or complex dtype"
-            )
+            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         self._a = value._a
         self._view = None
 
@@ -490,8 +497,10 @@ class Tensor(TensorBase, TensorMethods):
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if not self.is_leaf:
             raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If "
-                "you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment.  "
+                "If you were attempting to deepcopy a module, this may be because of a "
+                "torch.nn.utils.weight_norm usage, see "
                 "https://github.com/pytorch/pytorch/pull/103001"
             )
         if id(self) in memo:
@@ -525,7 +534,8 @@ class Tensor(TensorBase, TensorMethods):
     def __cuda_array_interface__(self) -> dict[str, Any]:
         if not self.is_cuda:
             raise AttributeError(
-                f"Can't get __cuda_array_interface__ on non-CUDA tensor type: {self.type()} If CUDA data is required use "
+                f"Can't get __cuda_array_interface__ on non-CUDA tensor type: {self.type()} If CUDA data is "
+                "required use "
                 "tensor.cuda() to copy tensor to device memory."
             )
         if self.requires_grad:
@@ -536,7 +546,8 @@ class Tensor(TensorBase, TensorMethods):
     def share_memory_(self) -> Any:
         """Not offered: NumPy's memory cannot be moved into shared memory in place."""
         raise NotImplementedError(
-            "share_memory_() is not implemented; put the array into multiprocessing.shared_memory and wrap it with from_numpy"
+            "share_memory_() is not implemented; put the array into multiprocessing.shared_memory and wrap it "
+            "with from_numpy"
         )
 
     def is_shared(self) -> bool:
@@ -578,9 +589,7 @@ _PRIVATE = ("_grad", "_retain", "_resting_node")
 """Entries of a tensor's dictionary that are not the user's."""
 
 
-def _rebuild(
-    cls: type[Any], array: np.ndarray, where: str, requires_grad: bool, attributes: dict[str, Any]
-) -> Any:
+def _rebuild(cls: type[Any], array: np.ndarray, where: str, requires_grad: bool, attributes: dict[str, Any]) -> Any:
     made = cls._make_subclass(cls, tensor(array, device=where), requires_grad)
     made.__dict__.update(attributes)
     return made

@@ -1,4 +1,4 @@
-"""The older constructors named by type: ``FloatTensor``, ``LongTensor`` and so on. New code uses ``tensor(..., dtype=)``."""
+"""The older constructors named by type (``FloatTensor``, ``LongTensor``); new code uses ``tensor(..., dtype=)``."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def random_bits(seed: int, counter: int, n: int, like: Any = None) -> np.ndarray
 def _reduction(ufunc: np.ufunc) -> Any:
     """A reduction. Not NumPy's Python function: what that computes with inf is reported as a warning in NumPy's own
     file, where nnlite cannot silence it without silencing it for the user too."""
-    reduce = ufunc.reduce
+    reduce: Any = ufunc.reduce
 
     def function(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
         return reduce(x, axis, dtype, None, keepdims)
@@ -117,7 +117,8 @@ def cumsum(x: Any, axis: int, dtype: Any = None) -> np.ndarray:
 class Namespace:
     """NumPy, with this module's functions in addition. A name is looked up once and kept."""
 
-    # Operations that work through an array in blocks make temporary arrays of this size, so that they stay in the cache.
+    # Operations that work through an array in blocks make temporary arrays of this size, so that they stay in the
+    # cache.
     cache_bytes = 1 << 20
 
     as_strided = staticmethod(as_strided)

@@ -12,6 +12,7 @@ conversion, functions that CuPy lacks), and every time the host waits for the de
 from __future__ import annotations
 
 import os
+
 import numpy as np
 
 from ..deferred import DeferringBackend

@@ -12,7 +12,7 @@ from ..backends.registry import tables
 from . import dtypes, tensor_base
 from .grad_mode import mode
 from .node import Node, _getframe, _outside, caller, next_seq
-from .operands import as_array, explain, numbers_moved, not_a_tensor, promote, raw
+from .operands import as_array, explain, not_a_tensor, numbers_moved, promote, raw
 from .operation import OUT, RECORDABLE, Op, Rule, cast, publish
 from .tensor_base import TensorBase, wrap
 from .views import live_node
@@ -208,7 +208,7 @@ def binary(
                 n.op = self
                 n.edges = (xn, None)
                 n.shapes = None
-                kx, ky, ko = only_x
+                kx, _, ko = only_x
                 n.saved = (xa if kx else None, y, r if ko else None) if keeps else ()
                 n.versions = (x._vc, x._vc[0]) if kx else (t._vc, 0) if ko else None
                 n.hooks = None

@@ -94,6 +94,7 @@ class _Walk:
         heap, pending = self.heap, self.pending
         create, retain, wanted, catch = self.create, self.retain, self.wanted, self.catch
         kind: Any = None
+        results: Any
         f: Any = recorded
         key = heappop(heap) if heap else None
         while key is not None:
@@ -207,10 +208,9 @@ class _Walk:
 
     def call_after(self, node: Node, results: tuple[Any, ...], g: Any) -> tuple[Any, ...]:
         """Run the hooks that see the gradients of the inputs."""
+
         def show(values: Any) -> tuple[Any, ...]:
-            return tuple(
-                v if v is None or isinstance(v, TensorBase) else wrap(_array(v)) for v in values
-            )
+            return tuple(v if v is None or isinstance(v, TensorBase) else wrap(_array(v)) for v in values)
 
         for hook in tuple(node.all_hooks().after.values()):
             new = hook(show(results), show(g if type(g) is list else (g,)))

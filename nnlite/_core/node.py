@@ -96,9 +96,7 @@ class GraphNode:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes that made the inputs, each with the number of the output that was the input."""
-        return tuple(
-            (edge.parent, edge.index) if type(edge) is OutputNode else (edge, 0) for edge in self.edges
-        )
+        return tuple((edge.parent, edge.index) if type(edge) is OutputNode else (edge, 0) for edge in self.edges)
 
     def all_hooks(self) -> Hooks:
         """The node's hooks, made at first use."""
@@ -132,7 +130,19 @@ class Node(GraphNode):
         outputs: the number of outputs where there are several; the gradient is a list then.
     """
 
-    __slots__ = ("__weakref__", "attrs", "edges", "hooks", "op", "outputs", "saved", "seq", "shapes", "versions", "where")
+    __slots__ = (
+        "__weakref__",
+        "attrs",
+        "edges",
+        "hooks",
+        "op",
+        "outputs",
+        "saved",
+        "seq",
+        "shapes",
+        "versions",
+        "where",
+    )
 
     op: Any
     saved: Any

@@ -15,6 +15,7 @@ from .operands import as_array, check_same_device, not_a_tensor
 from .operation import OPS, OUT, Op, cast, op, recorded
 from .tensor_base import TensorBase
 
+
 def promote(name: str, x: Any, y: Any, to_float: bool = False) -> Any:
     """Both operands of a binary operation in their common dtype, numbers as they are; see ``operands.promote``."""
     return operands.promote(name, x, y, to_float, cast)

@@ -48,7 +48,8 @@ def check_same_device(name: str, arrays: Any) -> None:
     for other in known[1:]:
         if other != known[0]:
             raise RuntimeError(
-                f"Expected all tensors to be on the same device, but found at least two devices, {known[0]} and {other}! "
+                f"Expected all tensors to be on the same device, but found at least two devices, {known[0]} and "
+                f"{other}! "
                 f"({name}: move one of them, for example with .to('{known[0]}') or .to('{other}'))"
             )
 
@@ -82,7 +83,8 @@ def explain(name: str, error: Exception, raws: Any) -> Exception:
         return RuntimeError(f"{text} ({name}: convert the base with .float())")
     if "boolean negative" in text or "boolean subtract" in text:
         return RuntimeError(
-            f"{name}: the `-` operator with a bool tensor is not supported. If you are trying to invert a mask, use the "
+            f"{name}: the `-` operator with a bool tensor is not supported. If you are trying to invert a mask, "
+            "use the "
             "`~` or `logical_not()` operator instead."
         )
     if isinstance(error, TypeError) and any(part in text for part in _NO_LOOP):

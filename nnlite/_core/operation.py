@@ -12,7 +12,7 @@ from . import tensor_base
 from .grad_mode import mode
 from .node import Node, OutputNode, caller, next_seq
 from .operands import as_array, explain, first_foreign
-from .tensor_base import TensorBase, wrap
+from .tensor_base import wrap
 from .views import View, live_node, node_of
 
 Rule = Callable[..., tuple[Any, ...]]
@@ -142,8 +142,10 @@ def publish(op: Op, call: Callable[..., Any]) -> Any:
     """Make ``call`` the operation's call; it carries the decorators ``vjp`` and ``composite``, and ``op``."""
 
     def vjp(rule: Rule) -> Rule:
-        op.backward = (lambda f, g, node, saved: rule(f, g, node, *saved)) if op.saves else (
-            lambda f, g, node, saved: rule(f, g, node)
+        op.backward = (
+            (lambda f, g, node, saved: rule(f, g, node, *saved))
+            if op.saves
+            else (lambda f, g, node, saved: rule(f, g, node))
         )
         return rule
 
@@ -398,5 +400,3 @@ def _make_node(
     n.where = caller(4)
     n.seq = next_seq()
     return n
-
-

@@ -1,9 +1,9 @@
 """Random numbers: one counter-based generator, the same numbers on every device.
 
-Philox 4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) turns (seed, counter) into 8 words
-of 32 random bits. It was chosen because NumPy has it as a bit generator in C (0.5 million float32 in 1.2 ms, where
-``numpy.random.Generator`` takes 3.4) and because a GPU can compute any part of the stream by itself. A generator's state
-is its seed and how many blocks it has used.
+Philox 4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) turns (seed, counter) into 8
+words of 32 random bits. It was chosen because NumPy has it as a bit generator in C (0.5 million float32 in 1.2 ms,
+where ``numpy.random.Generator`` takes 3.4) and because a GPU can compute any part of the stream by itself. A
+generator's state is its seed and how many blocks it has used.
 """
 
 from __future__ import annotations
@@ -99,9 +99,7 @@ def default_generator(backend: Backend, index: int | None) -> Generator:
     key = (backend.name, index)
     found = _generators.get(key)
     if found is None:
-        found = _generators[key] = Generator(
-            device(backend.name) if index is None else device(backend.name, index)
-        )
+        found = _generators[key] = Generator(device(backend.name) if index is None else device(backend.name, index))
         if _seed_of_all:
             found.manual_seed(_seed_of_all[0])
     return found

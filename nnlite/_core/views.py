@@ -92,7 +92,7 @@ def check_in_place(t: TensorBase, name: str) -> None:
         )
 
 
-def rebase(t: TensorBase, node: Node) -> None:
+def rebase(t: TensorBase, node: Any) -> None:
     """Make ``node`` the origin of ``t``'s new values; ``node.edges[0]`` is where the old values came from."""
     view = t._view
     if view is None:

@@ -7,12 +7,12 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from ..backends import backend_of
 from .._core.grad_mode import mode
 from .._core.node import Node, OutputNode, caller, next_seq
 from .._core.op import TensorBase, recorded, unbroadcast
 from .._core.tensor_base import wrap
 from .._core.views import check_in_place, detached, node_of, rebase
+from ..backends import backend_of
 
 
 class FunctionCtx:
@@ -31,7 +31,9 @@ class FunctionCtx:
         """Keep inputs or outputs for ``backward``, which finds them in ``saved_tensors``."""
         for t in tensors:
             if t is not None and not isinstance(t, TensorBase):
-                raise TypeError(f"save_for_backward can only save variables, but argument is of type {type(t).__name__}")
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument is of type {type(t).__name__}"
+                )
         self._to_save = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
@@ -107,7 +109,8 @@ class _FunctionOp:
         if lead >= 0 and all(n in (1, m) for n, m in zip(shape, mine[lead:], strict=True)):
             return unbroadcast(recorded, r, shape)
         raise RuntimeError(
-            f"Function {name} returned an invalid gradient at index {i} - got {list(mine)} but expected shape compatible "
+            f"Function {name} returned an invalid gradient at index {i} - got {list(mine)} but expected shape "
+            "compatible "
             f"with {list(shape)}"
         )
 
@@ -215,9 +218,7 @@ def _zeros(backend: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     return wrap(backend.xp.zeros(shape, dtype))
 
 
-def _save(
-    op: _FunctionOp, node: Node, ctx: FunctionCtx, args: Any, edges: Any, outs: Any, made: list[Any]
-) -> None:
+def _save(op: _FunctionOp, node: Node, ctx: FunctionCtx, args: Any, edges: Any, outs: Any, made: list[Any]) -> None:
     """Keep the raw arrays, and where each came from; a kept output must not keep its own node alive."""
     saved: list[Any] = []
     versions: list[Any] = []

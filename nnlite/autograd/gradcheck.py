@@ -26,10 +26,14 @@ def _host(t: Any) -> np.ndarray:
 
 
 def _differentiable(value: Any) -> list[Any]:
-    return [t for t in _tensors(value) if isinstance(t, TensorBase) and t._a.dtype.kind in "fcV" and t._node is not None]
+    return [
+        t for t in _tensors(value) if isinstance(t, TensorBase) and t._a.dtype.kind in "fcV" and t._node is not None
+    ]
 
 
-def _numerical(function: Callable[..., Any], inputs: tuple[Any, ...], x: Any, count: int, eps: float) -> list[np.ndarray]:
+def _numerical(
+    function: Callable[..., Any], inputs: tuple[Any, ...], x: Any, count: int, eps: float
+) -> list[np.ndarray]:
     """For each output the matrix of differences by each element of ``x``."""
     backend = backend_of(x._a)
     start = _host(x).copy()
@@ -101,18 +105,23 @@ def _check(func: Any, inputs: tuple[Any, ...], eps: float, atol: float, rtol: fl
     wanted = [t for t in inputs if isinstance(t, TensorBase) and t.requires_grad]
     if not wanted:
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
+            "requires_grad=True."
         )
     if any(t._a.dtype.kind == "c" for t in wanted):
-        raise NotImplementedError("gradcheck() of complex inputs: check the real and imaginary parts as two real inputs")
+        raise NotImplementedError(
+            "gradcheck() of complex inputs: check the real and imaginary parts as two real inputs"
+        )
     outputs = _differentiable(func(*inputs))
     for i, x in enumerate(wanted):
         numerical = _numerical(func, inputs, x, len(outputs), eps)
         for k in range(len(outputs)):
             analytical = _analytical(outputs, x, k)
             if np.abs(analytical - _analytical(outputs, x, k)).max(initial=0) > nondet_tol:
-                raise GradcheckError("Backward is not reentrant, i.e., running backward with same input and grad_output "
-                                     "multiple times gives different values")  # fmt: skip
+                raise GradcheckError(
+                    "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "
+                    "gives different values"
+                )
             if not np.allclose(analytical, numerical[k], rtol, atol, equal_nan=True):
                 raise GradcheckError(
                     f"Jacobian mismatch for output {k} with respect to input {i},\n"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..backends import backend_of
 from .._core import dtypes, engine
 from .._core.op import TensorBase
 from .._core.tensor_base import wrap
 from .._core.views import node_of
+from ..backends import backend_of
 
 
 def _several(value: Any) -> tuple[Any, ...]:
@@ -138,7 +138,8 @@ def grad(
     for i, g in enumerate(found):
         if g is None and not allow_unused:
             raise RuntimeError(
-                "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
+                "One of the differentiated Tensors appears to not have been used in the graph. Set "
+                "allow_unused=True if "
                 f"this is the desired behavior. (element {i} of inputs)"
             )
         if g is None and materialize_grads:

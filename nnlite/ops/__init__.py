@@ -16,6 +16,7 @@ from . import (
     reshaped,
     scatter,
     shape,
+    stacking,
     transfer,
 )
 from ._public import FUNCTIONS, METHODS
@@ -36,5 +37,6 @@ __all__ = [
     "reshaped",
     "scatter",
     "shape",
+    "stacking",
     "transfer",
 ]

@@ -154,7 +154,8 @@ def put(result: Any, out: Any, *apart: Any, exact: bool = False) -> Any:
         raise RuntimeError(f"Expected out tensor to have dtype {result.dtype}, but got {out.dtype} instead")
     if any(x._vc is out._vc for x in apart):
         raise RuntimeError(
-            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
+            "single memory "
             "location. Please clone() the tensor before performing the operation."
         )
     if result.requires_grad or out.requires_grad:

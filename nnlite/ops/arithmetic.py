@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from ..backends import backend_of
 from .._core import dtypes
 from .._core.op import TensorBase, cast, check_same_device, in_place, not_a_tensor, op, unbroadcast
 from .._core.operands import numbers_moved
 from .._core.tensor_base import wrap
+from ..backends import backend_of
 from . import elementwise as e
 from ._public import FUNCTIONS, METHODS, operators, public, put
 
@@ -65,7 +65,8 @@ def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
     """x - alpha y, elementwise, with broadcasting."""
     for value in (input, other):
         if isinstance(value, bool) or (isinstance(value, TensorBase) and value._a.dtype.kind == "b"):
-            raise RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+            raise RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
+                               "to "
                                "invert a mask, use the `~` or `logical_not()` operator instead.")  # fmt: skip
     return _pair(e.sub, "sub", input, other if alpha == 1 else _times_alpha(input, other, alpha), out)
 

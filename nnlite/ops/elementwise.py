@@ -30,6 +30,7 @@ _TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 zeros_like = unary("zeros_like", lambda xp, x: xp.zeros_like(x), lambda f, g: f.zeros_like(g))
 """The gradient of what is constant. (Not ``g * 0``, which is not 0 where g is infinite.)"""
 
+
 @op(saves=("mask",), title="MaskedFillBackward0")
 def _zero_where(xp: Any, x: Any, mask: Any) -> Any:
     """``x``, and 0 where the mask is true: also where ``x`` is infinite, unlike a product."""
@@ -56,7 +57,12 @@ log1p = unary("log1p", "log1p", lambda f, g, x: g / (x + 1), to_float=True)
 sqrt = unary("sqrt", "sqrt", lambda f, g, out: g / (2 * out), to_float=True)
 rsqrt = unary("rsqrt", lambda xp, x: 1 / xp.sqrt(x), lambda f, g, out: -0.5 * g * out**3, to_float=True)
 reciprocal = unary("reciprocal", lambda xp, x: 1 / x, lambda f, g, out: -g * out * out, to_float=True)
-square = unary("square", lambda xp, x: x * x if x.dtype.kind != "b" else x.astype("int64"), lambda f, g, x: g * (2 * x), title="PowBackward0")
+square = unary(
+    "square",
+    lambda xp, x: x * x if x.dtype.kind != "b" else x.astype("int64"),
+    lambda f, g, x: g * (2 * x),
+    title="PowBackward0",
+)
 sin = unary("sin", "sin", lambda f, g, x: g * f.cos(x), to_float=True)
 cos = unary("cos", "cos", lambda f, g, x: -g * f.sin(x), to_float=True)
 tan = unary("tan", "tan", lambda f, g, out: g * (1 + out * out), to_float=True)
@@ -67,9 +73,7 @@ sinh = unary("sinh", "sinh", lambda f, g, x: g * f.cosh(x), to_float=True)
 cosh = unary("cosh", "cosh", lambda f, g, x: g * f.sinh(x), to_float=True)
 tanh = unary("tanh", "tanh", lambda f, g, out: g - g * (out * out), to_float=True)
 erf = unary("erf", lambda xp, x: xp.erf(x), lambda f, g, x: g * (_TWO_OVER_SQRT_PI * f.exp(-(x * x))), to_float=True)
-sigmoid = unary(
-    "sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), lambda f, g, out: g * (out * (1 - out)), to_float=True
-)
+sigmoid = unary("sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), lambda f, g, out: g * (out * (1 - out)), to_float=True)
 relu = unary("relu", lambda xp, x: xp.maximum(x, 0), lambda f, g, out: f.zero_where(g, out <= 0))
 abs = unary("abs", "absolute", lambda f, g, x: g * f.sgn(x))
 sgn = unary("sgn", _signs, lambda f, g: f.zeros_like(g))
@@ -131,9 +135,7 @@ for _call, _formula in ((isnan, "whether x is not a number"), (isinf, "whether x
 add = binary("add", "add", lambda f, g: g, lambda f, g: g)
 sub = binary("sub", "subtract", lambda f, g: g, lambda f, g: -g)
 mul = binary("mul", "multiply", lambda f, g, y: g * y, lambda f, g, x: g * x)
-div = binary(
-    "div", "true_divide", lambda f, g, y: g / y, lambda f, g, x, y: -g * (x / y) / y, to_float=True
-)
+div = binary("div", "true_divide", lambda f, g, y: g / y, lambda f, g, x, y: -g * (x / y) / y, to_float=True)
 
 
 def _pow_dx(f: Any, g: Any, x: Any, y: Any) -> Any:

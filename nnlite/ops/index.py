@@ -370,7 +370,8 @@ def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
     values = values_for(input, src)
     if values._a.ndim > input._a.ndim:  # NumPy would drop leading dimensions of size 1
         raise RuntimeError(
-            f"output with shape {list(input._a.shape)} doesn't match the shape {list(values._a.shape)} of what is copied"
+            f"output with shape {list(input._a.shape)} doesn't match the shape {list(values._a.shape)} of what is "
+            "copied"
         )
     return in_place(_copy, input, values)
 

@@ -83,9 +83,7 @@ def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
         except ValueError:
             raise _mismatch(a, b) from None
     elif a.ndim == 0 or b.ndim == 0:
-        raise RuntimeError(
-            f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D"
-        )
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
     else:
         result = _matmul_any(input, other)
     return result if out is None else put(result, out)
@@ -111,7 +109,8 @@ def _matmul_any(x: Any, y: Any) -> Any:
         if a.ndim == 2 and b.ndim == 2:
             raise _mismatch(a, b)
         raise RuntimeError(
-            f"matmul(): the last size of the first tensor ({a.shape[-1]}, of {list(a.shape)}) must equal the last but one "
+            f"matmul(): the last size of the first tensor ({a.shape[-1]}, of {list(a.shape)}) must equal the last "
+            "but one "
             f"of the second ({b.shape[-2]}, of {list(b.shape)})"
         )
     if b.ndim == 2 and a.ndim > 2:  # one large product in place of many small ones
@@ -144,7 +143,8 @@ def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
     a, b = input._a.shape, mat2._a.shape
     if a[0] != b[0] or a[2] != b[1]:
         raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, {b[1]}]."
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, "
+            f"{b[1]}]."
         )
     return matmul(input, mat2, out=out)
 
@@ -169,7 +169,8 @@ def dot(input: Any, tensor: Any) -> Any:
         raise RuntimeError(f"1D tensors expected, but got {a.ndim}D and {b.ndim}D tensors")
     if a.shape != b.shape:
         raise RuntimeError(
-            f"inconsistent tensor size, expected tensor [{a.shape[0]}] and src [{b.shape[0]}] to have the same number of "
+            f"inconsistent tensor size, expected tensor [{a.shape[0]}] and src [{b.shape[0]}] to have the same "
+            "number of "
             f"elements, but got {a.shape[0]} and {b.shape[0]} elements respectively"
         )
     return _dot(input, tensor)
@@ -290,7 +291,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if a.shape[-1:] != w.shape[1:]:
         rows = a.size // a.shape[-1] if a.ndim and a.shape[-1] else 0
         raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a.shape[-1] if a.ndim else 0} and {w.shape[1]}x{w.shape[0]}) "
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a.shape[-1] if a.ndim else 0} and "
+            f"{w.shape[1]}x{w.shape[0]}) "
             f"(linear: the input's last dimension must have {w.shape[1]} features)"
         )
     if bias is not None and bias._a.dtype is not w.dtype:

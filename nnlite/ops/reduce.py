@@ -337,7 +337,8 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 @public(numpy_names=True)
 def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest element; along ``dim`` a pair (values, indices); with a tensor as ``dim``, the elementwise minimum."""
+    """The smallest element; along ``dim`` a pair (values, indices); with a tensor as ``dim``, the elementwise
+    minimum."""
     return _extreme("min", input, dim, keepdim, False)
 
 

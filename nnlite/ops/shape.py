@@ -6,11 +6,9 @@ import math
 from typing import Any
 
 from .._core.layout import contiguous_format
-from .._core.op import OPS, Op, TensorBase, in_place, not_a_tensor, op, unbroadcast
-from .._core.size import Size
-from .._core.views import View
-from ._public import METHODS, public
+from .._core.op import OPS, TensorBase, op, unbroadcast
 from ._axes import axes_of, axis_of
+from ._public import public
 
 
 def sizes_of(args: tuple[Any, ...]) -> tuple[int, ...]:
@@ -345,12 +343,11 @@ def expand(input: Any, *sizes: Any, size: Any = None) -> Any:
     lead = len(wanted) - len(shape)
     if lead < 0:
         raise RuntimeError(
-            f"expand({list(wanted)}, size={list(shape)}): the number of sizes provided ({len(wanted)}) must be greater or "
+            f"expand({list(wanted)}, size={list(shape)}): the number of sizes provided ({len(wanted)}) must be "
+            "greater or "
             f"equal to the number of dimensions in the tensor ({len(shape)})"
         )
-    target = tuple(
-        shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(wanted)
-    )
+    target = tuple(shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(wanted))
     for i, n in enumerate(target):
         if n < 0:
             raise RuntimeError(
@@ -396,16 +393,16 @@ def _common(name: str, tensors: Any) -> list[Any]:
     from .._core.op import cast
 
     if isinstance(tensors, TensorBase) or not isinstance(tensors, tuple | list):
-        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
+        )
     if not tensors:
         if name == "stack":
             raise RuntimeError("stack expects a non-empty TensorList")
         raise ValueError(f"{name}(): expected a non-empty list of Tensors")
     for i, x in enumerate(tensors):
         if not isinstance(x, TensorBase):
-            raise TypeError(
-                f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}"
-            )
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
     if len({x._a.dtype for x in tensors}) > 1:
         kind = dtypes.from_numpy[tensors[0]._a.dtype]
         for x in tensors[1:]:
@@ -482,7 +479,8 @@ def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, .
         sections = [int(n) for n in split_size_or_sections]
         if sum(sections) != size or min(sections, default=0) < 0:
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size at dimension {axis}), "
+                f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size at dimension "
+                f"{axis}), "
                 f"but got split_sizes={sections}"
             )
     parts, at = [], 0

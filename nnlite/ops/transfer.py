@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backends import backend_of
 from .._core import dtypes
 from .._core.device import as_device, available, device, device_of
 from .._core.grad_mode import mode
@@ -14,6 +13,7 @@ from .._core.op import TensorBase, cast, op
 from .._core.operands import transfer
 from .._core.tensor_base import wrap
 from .._core.views import node_of
+from ..backends import backend_of
 from ._public import public
 
 
@@ -35,7 +35,8 @@ def clone(input: Any, *, memory_format: Any = None) -> Any:
 
 @public(only_method=True)
 def contiguous(input: Any, memory_format: Any = contiguous_format) -> Any:
-    """The tensor itself if its elements lie in order (or with the channels last) in memory, else a copy in which they do.
+    """The tensor itself if its elements lie in order (or with the channels last) in memory, else a copy in which they
+    do.
 
     Raises:
         RuntimeError: ``memory_format`` is ``preserve_format``, or is for another number of dimensions.
