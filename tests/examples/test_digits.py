@@ -64,10 +64,11 @@ def assert_same(a: object, b: object, where: str = "checkpoint") -> None:
 
 
 def test_98_percent_on_held_out_digits(digits, device, tmp_path, capsys):
-    assert digits.main(["--device", device, "--out", str(tmp_path)]) == 0
+    # Half of the default number of epochs, for the tests' time; .ci/run runs them all.
+    assert digits.main(["--device", device, "--epochs", "8", "--out", str(tmp_path)]) == 0
     state = checkpoint(tmp_path)
     assert state["history"]["held-out accuracy"][-1] >= 0.98
-    assert state["epoch"] == len(state["history"]["train loss"]) == 15
+    assert state["epoch"] == len(state["history"]["train loss"]) == 8
     assert f"held-out accuracy {state['history']['held-out accuracy'][-1]:.2%}" in capsys.readouterr().out
     for name in ("curves.png", "misclassified.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
