@@ -128,23 +128,40 @@ def _invert(input: Any) -> Any:
     return e.bitwise_not(input)
 
 
-def _whole_exponents(power: Any) -> Any:
-    """``power(x, y)`` that refuses negative whole numbers as exponents of integers, which only tensors may be."""
+def _is_bool(value: Any) -> bool:
+    return value._a.dtype.kind == "b" if isinstance(value, TensorBase) else isinstance(value, bool)
 
-    @functools.wraps(power)
+
+def _checked(name: str, call: Any) -> Any:
+    """``call(x, y)`` that refuses what PyTorch refuses and an array library computes in its own way.
+
+    Raises:
+        NotImplementedError: both operands are bools.
+        RuntimeError: a negative number as the exponent of integers, or 0 as their divisor.
+    """
+
+    @functools.wraps(call)
     def checked(input: Any, other: Any, **options: Any) -> Any:
-        if type(other) is int and other < 0 and isinstance(input, TensorBase) and input._a.dtype.kind in "biu":
-            raise RuntimeError(
-                "Integers to negative integer powers are not allowed. (pow: convert the base with .float())"
-            )
-        return power(input, other, **options)
+        if isinstance(input, TensorBase) and input._a.dtype.kind in "biu":
+            if _is_bool(input) and _is_bool(other):
+                raise NotImplementedError(f"\"{name}\" not implemented for 'Bool' (convert one operand with .int())")
+            if type(other) is int and name == "pow" and other < 0:
+                raise RuntimeError(
+                    "Integers to negative integer powers are not allowed. (pow: convert the base with .float())"
+                )
+            if type(other) is int and name != "pow" and not other:
+                raise RuntimeError(f"ZeroDivisionError ({name} of integers by 0)")
+        return call(input, other, **options)
 
     return checked
 
 
 METHODS["__invert__"] = _invert
-METHODS["__pow__"] = _whole_exponents(e.pow_)
-FUNCTIONS["pow"] = METHODS["pow"] = _whole_exponents(FUNCTIONS["pow"])
+for _name, _dunder, _call in (("pow", "__pow__", e.pow_), ("floor_divide", "__floordiv__", e.floor_divide),
+                              ("remainder", "__mod__", e.remainder), ("fmod", "", e.fmod)):  # fmt: skip
+    FUNCTIONS[_name] = METHODS[_name] = _checked(_name, FUNCTIONS[_name])
+    if _dunder:
+        METHODS[_dunder] = _checked(_name, _call)
 
 
 @public(only_method=True)
