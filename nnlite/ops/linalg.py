@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from .._core import dtypes
 from .._core.op import TensorBase, check_same_device, in_place, not_a_tensor, op, unbroadcast
-from . import arithmetic
-from . import elementwise as e
 from ._public import METHODS, public, put
 from .reduce import sum as _total
 from .shape import reshape, squeeze, unsqueeze
@@ -194,40 +190,6 @@ def outer(input: Any, vec2: Any) -> Any:
         if x._a.ndim != 1:
             raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {x._a.ndim}-D")
     return unsqueeze(input, 1) * unsqueeze(vec2, 0)
-
-
-@public
-def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
-    """beta input + alpha mat1 @ mat2."""
-    result = _added(input, mm(mat1, mat2), beta, alpha)
-    return result if out is None else put(result, out)
-
-
-@public(only_method=True)
-def addmm_(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
-    """``addmm`` in place."""
-    return _add_in_place(input, mm(mat1, mat2), beta, alpha)
-
-
-def _added(input: Any, product: Any, beta: Any, alpha: Any) -> Any:
-    """beta input + alpha product; with beta 0 also where the input is infinite or not a number."""
-    shape = product._a.shape
-    if np.broadcast_shapes(input._a.shape, shape) != shape:
-        raise RuntimeError(f"addmm: the input {list(input._a.shape)} cannot be broadcast to the product {list(shape)}")
-    product = product if alpha == 1 else product * alpha
-    if beta == 0:
-        return arithmetic.add(e.zeros_like(input), product)
-    return arithmetic.add(input if beta == 1 else input * beta, product)
-
-
-def _add_in_place(input: Any, product: Any, beta: Any, alpha: Any) -> Any:
-    result = _added(input, product, beta, alpha)
-    if result._a.shape != input._a.shape:
-        raise RuntimeError(
-            f"Bad in-place call: input tensor size {list(input._a.shape)} and output tensor size "
-            f"{list(result._a.shape)} should match"
-        )
-    return input.copy_(result)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
