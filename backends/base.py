@@ -38,8 +38,8 @@ class Backend:
         ``n`` words of 32 random bits (Philox 4x64-10 of key ``seed`` from block ``counter`` on) on the device of
         ``like`` (an array or None for the current device); the same words on every device.
     ``cache_bytes``
-        not needed: the size of temporary arrays that stay in the processor's cache, for operations that go through large
-        arrays in blocks. Without it the blocks are as large as memory allows.
+        not needed: the size of temporary arrays that stay in the processor's cache, for operations that go through
+        large arrays in blocks. Without it the blocks are as large as memory allows.
     """
 
     has_indices: bool = False
