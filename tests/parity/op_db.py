@@ -16,6 +16,7 @@ import random
 import types
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -35,39 +36,14 @@ ASPECTS = ("forward", "gradient", "method", "in-place", "integers", "errors")
 """What is counted: float32 samples as a function, its gradients, as a method, in place; int64 and bool samples as a
 function; and inputs that have to raise."""
 
-RANDOM = frozenset(
-    [
-        "bernoulli",
-        "cauchy",
-        "empty",
-        "empty_like",
-        "empty_permuted",
-        "empty_strided",
-        "exponential",
-        "geometric",
-        "log_normal",
-        "multinomial",
-        "new_empty",
-        "new_empty_strided",
-        "nn.functional.alpha_dropout",
-        "nn.functional.dropout",
-        "nn.functional.dropout2d",
-        "nn.functional.dropout3d",
-        "nn.functional.feature_alpha_dropout",
-        "nn.functional.fractional_max_pool2d",
-        "nn.functional.fractional_max_pool3d",
-        "nn.functional.rrelu",
-        "normal",
-        "rand_like",
-        "randint",
-        "randint_like",
-        "randn",
-        "randn_like",
-        "resize_",
-        "resize_as_",
-        "uniform",
-    ]
-)
+RANDOM = frozenset((
+    "bernoulli", "cauchy", "empty", "empty_like", "empty_permuted", "empty_strided", "exponential", "geometric",
+    "log_normal", "multinomial", "new_empty", "new_empty_strided", "nn.functional.alpha_dropout",
+    "nn.functional.dropout", "nn.functional.dropout2d", "nn.functional.dropout3d",
+    "nn.functional.feature_alpha_dropout", "nn.functional.fractional_max_pool2d",
+    "nn.functional.fractional_max_pool3d", "nn.functional.rrelu", "normal", "rand_like", "randint", "randint_like",
+    "randn", "randn_like", "resize_", "resize_as_", "uniform",
+))  # fmt: skip
 """Operators whose values are random or undefined: only dtypes and shapes are compared."""
 
 TOLERANCE = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 1e-5, "complex64": 1e-5}
@@ -345,9 +321,21 @@ def seeded() -> None:
     nnlite.manual_seed(0)
 
 
+def drawn(make: Any, **options: Any) -> list[Any]:
+    """Samples of the database, made in a thread: each notes the whole stack, which is deep under pytest."""
+
+    def collect() -> list[Any]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return list(make("cpu", **options))
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(collect).result()
+
+
 def samples_of(op: Any, dtype: torch.dtype, requires_grad: bool, limit: int) -> list[Any]:
     seeded()
-    found = list(op.sample_inputs("cpu", dtype, requires_grad=requires_grad))
+    found = drawn(op.sample_inputs, dtype=dtype, requires_grad=requires_grad)
     return found if len(found) <= limit else [found[i * len(found) // limit] for i in range(limit)]
 
 
@@ -366,7 +354,7 @@ def run(op: Any, device: str = "cpu", limit: int = LIMIT) -> Result:
                     _forward(op, function, sample, device, result.tallies["integers"])
         if op.error_inputs_func is not None:
             seeded()
-            for bad in op.error_inputs("cpu"):
+            for bad in drawn(op.error_inputs):
                 _error(op, function, bad, device, result.tallies["errors"])
     return result
 
