@@ -18,6 +18,7 @@ from .tensor_base import TensorBase, wrap
 from .views import live_node
 
 _new = object.__new__
+_Call = Callable[[Any, Any], Any]
 
 
 def _parameters(function: Callable[..., Any] | None) -> tuple[str, ...]:
@@ -121,12 +122,19 @@ def binary(
     self.keeps = lambda edges: wants[  # type: ignore[method-assign]
         (edges[0] is not None) + 2 * (edges[1] is not None)
     ]
-    only_x, only_y, both = wants[1], wants[2], wants[3]
-    keeps = bool(for_dx or for_dy)
-    differentiable = dx is not None and dy is not None
     if dx is not None and dy is not None:
         self.backward = _rule_of_two(dx, for_dx, dy, for_dy)
-    impl = self.impl
+    mixed = _mixed_call(self, to_float)
+    return publish(self, _pair_call(self, wants, to_float, _number_call(self, wants[1], mixed), mixed))
+
+
+def _pair_call(
+    self: Op, wants: tuple[tuple[bool, ...], ...], to_float: bool, with_number: _Call, mixed: _Call
+) -> _Call:
+    """The call on two tensors of one dtype; other operands go to ``with_number`` and ``mixed``."""
+    impl, name, differentiable = self.impl, self.name, self.differentiable
+    _, only_x, only_y, both = wants
+    keeps = any(both)
 
     def call(x: Any, y: Any) -> Any:
         kind = type(y)
@@ -182,8 +190,16 @@ def binary(
                 t._node = n
         return t
 
-    def with_number(x: Any, y: Any) -> Any:
-        """``y`` is a Python number."""
+    return call
+
+
+def _number_call(self: Op, only_x: tuple[bool, ...], mixed: _Call) -> _Call:
+    """The call on a tensor and a Python number."""
+    impl, name, differentiable = self.impl, self.name, self.differentiable
+    keep_x, keep_y, keep_out = only_x
+    keeps = keep_x or keep_y or keep_out
+
+    def call(x: Any, y: Any) -> Any:
         try:
             xa = x._a
         except AttributeError:
@@ -208,9 +224,8 @@ def binary(
                 n.op = self
                 n.edges = (xn, None)
                 n.shapes = None
-                kx, _, ko = only_x
-                n.saved = (xa if kx else None, y, r if ko else None) if keeps else ()
-                n.versions = (x._vc, x._vc[0]) if kx else (t._vc, 0) if ko else None
+                n.saved = (xa if keep_x else None, y, r if keep_out else None) if keeps else ()
+                n.versions = (x._vc, x._vc[0]) if keep_x else (t._vc, 0) if keep_out else None
                 n.hooks = None
                 frame = _getframe(1)
                 code = frame.f_code
@@ -219,19 +234,24 @@ def binary(
                 t._node = n
         return t
 
-    def mixed(x: Any, y: Any) -> Any:
-        """Operands of different dtypes, numbers on the left, NumPy arrays."""
-        pair = promote(name, x, y, to_float, cast)
+    return call
+
+
+def _mixed_call(self: Op, to_float: bool) -> _Call:
+    """The call on operands of different dtypes, with a number on the left, or with NumPy arrays."""
+
+    def call(x: Any, y: Any) -> Any:
+        pair = promote(self.name, x, y, to_float, cast)
         if pair is NotImplemented:
             return NotImplemented
         x, y = pair
         if isinstance(x, TensorBase) and isinstance(y, TensorBase):
-            return call(x, y)
+            return self.call(x, y)
         like = raw(x if isinstance(x, TensorBase) else y)
         asarray = tables[type(like)].backend_.xp.asarray
-        return call(*(v if isinstance(v, TensorBase) else wrap(asarray(v, dtype=like.dtype)) for v in pair))
+        return self.call(*(v if isinstance(v, TensorBase) else wrap(asarray(v, dtype=like.dtype)) for v in pair))
 
-    return publish(self, call)
+    return call
 
 
 _PLACES = {"x": 0, "y": 1, "out": 2}

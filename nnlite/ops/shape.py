@@ -135,7 +135,7 @@ def reshape(input: Any, *shape: Any) -> Any:
     a = input._a
     if len(shape) != 1 or type(shape[0]) is not int:
         shape = sizes_of(shape)
-    if a.flags.c_contiguous:
+    if a.flags.c_contiguous and (not shape or min(shape) >= -1):
         try:
             return _view(input, shape=shape)  # the array library works out -1 and checks the sizes
         except ValueError:
