@@ -14,7 +14,7 @@ from .node import Node, caller, next_seq
 from .operands import check_same_device, explain, not_a_tensor, number_for, numbers_moved, raw
 from .operation import OUT, Op, cast
 from .tensor_base import TensorBase, wrap
-from .views import check_in_place, node_of, rebase
+from .views import base_of, check_in_place, node_of, rebase
 
 
 def in_place(function: Callable[..., Any], x: Any, *others: Any, **attrs: Any) -> Any:
@@ -32,7 +32,7 @@ def in_place(function: Callable[..., Any], x: Any, *others: Any, **attrs: Any) -
     raws = [xa, *(_apart(x, other) for other in others)]
     nodes = tuple([node_of(t) if isinstance(t, TensorBase) else None for t in (x, *others)])
     record = mode.grad and op.differentiable and any(node is not None for node in nodes)
-    if record or (mode.grad and x._view is not None and x._view.base._node is not None):
+    if record or (mode.grad and x._view is not None and base_of(x._view)._node is not None):
         check_in_place(x, name)
     keeps = op.keeps(nodes) if record else ()
     saves_x = any(keep and source == 0 for keep, source in zip(keeps, op.saves, strict=False))

@@ -38,7 +38,8 @@ class View:
 def live_node(t: TensorBase) -> Any:
     """The node of a view, made anew if its base was written to since."""
     view = t._view
-    base_node = view.base._node
+    base = view.base if view.base._view is None else base_of(view)
+    base_node = base._node
     if view.base_node is not base_node:
         view.base_node = base_node
         if base_node is None:
@@ -46,10 +47,22 @@ def live_node(t: TensorBase) -> Any:
         else:
             outer, mode.grad = mode.grad, True
             try:
-                t._node = _replay(view.chain, view.base)._node
+                t._node = _replay(view.chain, base)._node
             finally:
                 mode.grad = outer
     return t._node
+
+
+def base_of(view: View) -> Any:
+    """The tensor that owns the storage in the shape from which the view's operations lead on.
+
+    A base that is reshaped in place (``squeeze_``) becomes a view itself, of a tensor that keeps the former shape.
+    """
+    base = view.base
+    while base._view is not None:
+        base = base._view.base
+    view.base = base
+    return base
 
 
 def _replay(chain: tuple[Any, ...], source: Any) -> Any:
@@ -80,7 +93,7 @@ def check_in_place(t: TensorBase, name: str) -> None:
     view = t._view
     if view is None:
         return
-    if type(view.base._node) is AccumulateGrad:
+    if type(base_of(view)._node) is AccumulateGrad:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation. "
             f"({name}: write to it under nnlite.no_grad(), or clone the leaf first.)"
@@ -106,7 +119,7 @@ def rebase(t: TensorBase, node: Any) -> None:
 
 
 def _rebase_view(t: TensorBase, view: View, node: Node) -> None:
-    base = view.base
+    base = base_of(view)
     copy = Node()
     copy.op = COPY_SLICES
     copy.edges = (base._node, *node.edges[1:])

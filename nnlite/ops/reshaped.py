@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .._core.grad_mode import mode
+from .._core.node import AccumulateGrad
+from .._core.tensor_base import wrap
 from .._core.views import check_in_place, node_of
 from . import shape
 from ._public import public
@@ -15,12 +17,17 @@ def _in_place(view: Callable[..., Any], input: Any, *args: Any, **kwargs: Any) -
     """Let the tensor be what ``view`` makes of it: the same storage, another shape."""
     if mode.grad and node_of(input) is not None:
         check_in_place(input, f"{view.__name__}_")
-    made = view(input, *args, **kwargs)
-    if made is input:
-        return input
-    input._a, input._node = made._a, made._node
-    if input._view is not None:  # a view of its base by one more step
-        input._view = made._view
+    if type(input._node) is AccumulateGrad:  # under no_grad: it stays the leaf, and no recorded write reaches its views
+        input._a = view(input, *args, **kwargs)._a
+    else:
+        source = input
+        if input._view is None:
+            # Views that were taken before lead on from the former shape, which a tensor of its own keeps.
+            source = wrap(input._a)
+            source._node, source._vc = input._node, input._vc
+        made = view(source, *args, **kwargs)
+        if made is not source:
+            input._a, input._node, input._view = made._a, made._node, made._view
     input._vc[0] += 1
     return input
 

@@ -356,3 +356,24 @@ class TestRefused:
             x.add_(nnlite.ones(2, 3, device=device))
         x[0] = 4.0  # within one row no element stands twice
         np.testing.assert_array_equal(values(x), [[4, 4, 4], [4, 4, 4]])
+
+
+def test_views_taken_before_the_base_was_reshaped_in_place(device):
+    x = nnlite.arange(6.0, device=device).reshape(1, 2, 3).requires_grad_()
+    base = x * 2
+    row = base[0, 1]
+    base.squeeze_(0)
+    row.mul_(3.0)
+    assert base.tolist() == [[0.0, 2.0, 4.0], [18.0, 24.0, 30.0]]
+    base.t_()
+    base[0].add_(1.0)  # the first column
+    (base * base).sum().backward()
+    assert x.grad.tolist() == [[[4.0, 8.0, 16.0], [228.0, 288.0, 360.0]]]
+
+
+def test_a_view_of_zeros_that_was_taken_before_squeeze(device):
+    y = nnlite.zeros(1, 3, device=device)
+    row = y[0]
+    y.squeeze_()
+    row.add_(nnlite.ones(3, device=device, requires_grad=True))
+    assert y.requires_grad and y.tolist() == [1.0, 1.0, 1.0]
