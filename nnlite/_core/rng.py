@@ -9,7 +9,7 @@ generator's state is its seed and how many blocks it has used.
 from __future__ import annotations
 
 import math
-import secrets
+import os
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,11 @@ from .device import as_device, available, device
 from .tensor_base import TensorBase, wrap
 
 _MASK = (1 << 64) - 1
+
+
+def _fresh_seed() -> int:
+    """63 bits of the system's source of randomness."""
+    return int.from_bytes(os.urandom(8), "little") >> 1
 
 
 class Generator:
@@ -53,7 +58,7 @@ class Generator:
 
     def seed(self) -> int:
         """Start the stream of a seed from the system's source of randomness; returns it."""
-        self.manual_seed(secrets.randbits(63))
+        self.manual_seed(_fresh_seed())
         return self._seed
 
     def initial_seed(self) -> int:
@@ -126,7 +131,7 @@ def manual_seed(seed: int) -> Generator:
 
 def seed() -> int:
     """Seed all default generators from the system's source of randomness; returns the seed."""
-    value = secrets.randbits(63)
+    value = _fresh_seed()
     manual_seed(value)
     return value
 
