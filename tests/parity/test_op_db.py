@@ -11,6 +11,7 @@ import warnings
 import pytest
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("expecttest", reason="the database of PyTorch imports the package expecttest")
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
