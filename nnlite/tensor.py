@@ -263,8 +263,7 @@ class Tensor(TensorBase, TensorMethods):
                 "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
                 "attribute won't "
                 "be populated during autograd.backward(). If you indeed want the .grad field to be populated for "
-                "a non-leaf "
-                "Tensor, use .retain_grad() on the non-leaf Tensor.",
+                "a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.",
                 stacklevel=2,
             )
         return self._grad
@@ -498,8 +497,7 @@ class Tensor(TensorBase, TensorMethods):
         if not self.is_leaf:
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
-                "moment.  "
-                "If you were attempting to deepcopy a module, this may be because of a "
+                "moment.  If you were attempting to deepcopy a module, this may be because of a "
                 "torch.nn.utils.weight_norm usage, see "
                 "https://github.com/pytorch/pytorch/pull/103001"
             )
@@ -535,8 +533,7 @@ class Tensor(TensorBase, TensorMethods):
         if not self.is_cuda:
             raise AttributeError(
                 f"Can't get __cuda_array_interface__ on non-CUDA tensor type: {self.type()} If CUDA data is "
-                "required use "
-                "tensor.cuda() to copy tensor to device memory."
+                "required use tensor.cuda() to copy tensor to device memory."
             )
         if self.requires_grad:
             raise RuntimeError("Can't get __cuda_array_interface__ on Variable that requires grad. "
@@ -565,11 +562,7 @@ class Tensor(TensorBase, TensorMethods):
         return self
 
 
-_TYPE_NAMES = {
-    "bool": "BoolTensor", "uint8": "ByteTensor", "int8": "CharTensor", "int16": "ShortTensor", "int32": "IntTensor",
-    "int64": "LongTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor", "float32": "FloatTensor",
-    "float64": "DoubleTensor", "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor",
-}  # fmt: skip
+_TYPE_NAMES = {name: f"{title}Tensor" for name, title in dtypes.TITLES.items()}
 
 
 class _no_record:

@@ -237,8 +237,7 @@ def _changed(node: Node) -> RuntimeError:
     i = _moved(node.versions)[0]
     arrays = [a for a in node.saved if type(a) in tables]
     array = arrays[min(i // 2, len(arrays) - 1)]
-    kind = dtypes.from_numpy[array.dtype].name
-    name = {"float32": "Float", "float64": "Double", "float16": "Half"}.get(kind, kind)
+    name = dtypes.TITLES[dtypes.from_numpy[array.dtype].name]
     return RuntimeError(
         f"one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[torch.{name}Tensor {list(array.shape)}], which {node.name()} at {node.location} saved, is at version "

@@ -74,12 +74,8 @@ def _operand(name: str, x: TensorBase, other: Any) -> Any:
 def _check_result_type(xa: Any, kind: dtypes.dtype) -> None:
     mine = dtypes.from_numpy[xa.dtype]
     if kind.category > mine.category:
-        titles = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long",
-                  "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
-                  "complex64": "ComplexFloat", "complex128": "ComplexDouble"}  # fmt: skip
-        raise RuntimeError(
-            f"result type {titles[kind.name]} can't be cast to the desired output type {titles[mine.name]}"
-        )
+        given, wanted = (dtypes.TITLES[t.name] for t in (kind, mine))
+        raise RuntimeError(f"result type {given} can't be cast to the desired output type {wanted}")
 
 
 def _write(op: Op, name: str, xa: Any, raws: list[Any], attrs: dict[str, Any]) -> None:

@@ -49,8 +49,7 @@ def check_same_device(name: str, arrays: Any) -> None:
         if other != known[0]:
             raise RuntimeError(
                 f"Expected all tensors to be on the same device, but found at least two devices, {known[0]} and "
-                f"{other}! "
-                f"({name}: move one of them, for example with .to('{known[0]}') or .to('{other}'))"
+                f"{other}! ({name}: move one of them, for example with .to('{known[0]}') or .to('{other}'))"
             )
 
 
@@ -84,8 +83,7 @@ def explain(name: str, error: Exception, raws: Any) -> Exception:
     if "boolean negative" in text or "boolean subtract" in text:
         return RuntimeError(
             f"{name}: the `-` operator with a bool tensor is not supported. If you are trying to invert a mask, "
-            "use the "
-            "`~` or `logical_not()` operator instead."
+            "use the `~` or `logical_not()` operator instead."
         )
     if isinstance(error, TypeError) and any(part in text for part in _NO_LOOP):
         kind = dtypes.TITLES[dtypes.from_numpy[arrays[0].dtype].name]

@@ -130,7 +130,6 @@ def _rebase_view(t: TensorBase, view: View, node: Node) -> None:
     copy.shapes = ()
     copy.hooks = None
     copy.where = caller()
-    copy.outputs = 1
     copy.seq = next_seq()
     base._node = copy
     copy.attrs["view_node"] = weakref.ref(live_node(t))

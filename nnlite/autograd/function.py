@@ -110,8 +110,7 @@ class _FunctionOp:
             return unbroadcast(recorded, r, shape)
         raise RuntimeError(
             f"Function {name} returned an invalid gradient at index {i} - got {list(mine)} but expected shape "
-            "compatible "
-            f"with {list(shape)}"
+            f"compatible with {list(shape)}"
         )
 
 

@@ -139,8 +139,7 @@ def grad(
         if g is None and not allow_unused:
             raise RuntimeError(
                 "One of the differentiated Tensors appears to not have been used in the graph. Set "
-                "allow_unused=True if "
-                f"this is the desired behavior. (element {i} of inputs)"
+                f"allow_unused=True if this is the desired behavior. (element {i} of inputs)"
             )
         if g is None and materialize_grads:
             found[i] = wrap(backend_of(ins[i]._a).xp.zeros_like(ins[i]._a))

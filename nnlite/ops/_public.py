@@ -155,8 +155,7 @@ def put(result: Any, out: Any, *apart: Any, exact: bool = False) -> Any:
     if any(x._vc is out._vc for x in apart):
         raise RuntimeError(
             "unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
-            "single memory "
-            "location. Please clone() the tensor before performing the operation."
+            "single memory location. Please clone() the tensor before performing the operation."
         )
     if result.requires_grad or out.requires_grad:
         raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the "

@@ -106,8 +106,7 @@ def _matmul_any(x: Any, y: Any) -> Any:
             raise _mismatch(a, b)
         raise RuntimeError(
             f"matmul(): the last size of the first tensor ({a.shape[-1]}, of {list(a.shape)}) must equal the last "
-            "but one "
-            f"of the second ({b.shape[-2]}, of {list(b.shape)})"
+            f"but one of the second ({b.shape[-2]}, of {list(b.shape)})"
         )
     if b.ndim == 2 and a.ndim > 2:  # one large product in place of many small ones
         result = _matmul(reshape(x, (math.prod(a.shape[:-1]), a.shape[-1])), y)
@@ -166,8 +165,7 @@ def dot(input: Any, tensor: Any) -> Any:
     if a.shape != b.shape:
         raise RuntimeError(
             f"inconsistent tensor size, expected tensor [{a.shape[0]}] and src [{b.shape[0]}] to have the same "
-            "number of "
-            f"elements, but got {a.shape[0]} and {b.shape[0]} elements respectively"
+            f"number of elements, but got {a.shape[0]} and {b.shape[0]} elements respectively"
         )
     return _dot(input, tensor)
 
@@ -254,8 +252,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         rows = a.size // a.shape[-1] if a.ndim and a.shape[-1] else 0
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a.shape[-1] if a.ndim else 0} and "
-            f"{w.shape[1]}x{w.shape[0]}) "
-            f"(linear: the input's last dimension must have {w.shape[1]} features)"
+            f"{w.shape[1]}x{w.shape[0]}) (linear: the input's last dimension must have {w.shape[1]} features)"
         )
     if bias is not None and bias._a.dtype is not w.dtype:
         _same_dtype("linear", weight, bias)

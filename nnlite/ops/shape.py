@@ -344,8 +344,7 @@ def expand(input: Any, *sizes: Any, size: Any = None) -> Any:
     if lead < 0:
         raise RuntimeError(
             f"expand({list(wanted)}, size={list(shape)}): the number of sizes provided ({len(wanted)}) must be "
-            "greater or "
-            f"equal to the number of dimensions in the tensor ({len(shape)})"
+            f"greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     target = tuple(shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(wanted))
     for i, n in enumerate(target):
@@ -480,8 +479,7 @@ def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, .
         if sum(sections) != size or min(sections, default=0) < 0:
             raise RuntimeError(
                 f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size at dimension "
-                f"{axis}), "
-                f"but got split_sizes={sections}"
+                f"{axis}), but got split_sizes={sections}"
             )
     parts, at = [], 0
     for n in sections:
