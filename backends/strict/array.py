@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -19,18 +21,46 @@ _ATOMIC_ADD = frozenset("iIlLqQefd")
 """Characters of the dtypes that CuPy can add with repeated indices."""
 
 
+class _Owner(weakref.ref):
+    """A reference to an array that owns memory, with the number of its bytes."""
+
+    __slots__ = ("nbytes",)
+
+    nbytes: int
+
+
 class _Memory:
-    """Bytes that live arrays own. An RLock, as the garbage collector may run a finaliser while the lock is held."""
+    """Bytes that live arrays own.
+
+    No Python code runs when an array dies, only ``deque.append``: Python drops an exception raised in a finaliser, and
+    a Ctrl-C that arrived there would be lost.
+    """
 
     def __init__(self) -> None:
-        self.live = 0
-        self.peak = 0
+        self._live = 0
+        self._owners: dict[int, _Owner] = {}
+        self._dead: collections.deque[_Owner] = collections.deque()
         self._lock = threading.RLock()
 
-    def add(self, nbytes: int) -> None:
+    def add(self, array: StrictArray, nbytes: int) -> None:
+        owner = _Owner(array, self._dead.append)
+        owner.nbytes = nbytes
         with self._lock:
-            self.live += nbytes
-            self.peak = max(self.peak, self.live)
+            self._owners[id(owner)] = owner
+            self._live += nbytes
+            self._forget_dead()
+
+    def _forget_dead(self) -> None:
+        while self._dead:
+            owner = self._dead.popleft()
+            del self._owners[id(owner)]
+            self._live -= owner.nbytes
+
+    @property
+    def live(self) -> int:
+        with self._lock:
+            self._forget_dead()
+            return self._live
 
 
 memory = _Memory()
@@ -150,11 +180,6 @@ class StrictArray:
 
     def __new__(cls, shape: Any, dtype: Any = np.float64, order: str = "C") -> StrictArray:
         return wrap(np.empty(shape, dtype, order))  # type: ignore[call-overload]
-
-    def __del__(self) -> None:
-        # At the end of the program the counter may be gone before the arrays of checks that nobody waited for.
-        if self._base is None and memory is not None:
-            memory.add(-self._h.nbytes)
 
     def _view(self, h: np.ndarray) -> StrictArray:
         return wrap(h, self)
@@ -542,7 +567,7 @@ def wrap(h: Any, parent: StrictArray | None = None) -> StrictArray:
     array._h = h
     if parent is None:
         array._base = None
-        memory.add(h.nbytes)
+        memory.add(array, h.nbytes)
     else:
         array._base = parent if parent._base is None else parent._base
         if not h.flags.writeable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -472,6 +473,18 @@ def test_memory_follows_the_owner():
     assert strict.memory_allocated() == before
     free, total = strict.memory_info()
     assert 0 < free <= total
+
+
+def test_no_python_code_runs_when_an_array_dies():
+    """Python drops exceptions raised there: a Ctrl-C that arrives in a finaliser would be lost."""
+    x = xp.zeros(3)
+    calls = []
+    sys.setprofile(lambda frame, event, argument: calls.append((event, argument)))
+    try:
+        del x
+    finally:
+        sys.setprofile(None)
+    assert [event for event, _ in calls if event == "call"] == []
 
 
 def test_random_bits_are_philox():

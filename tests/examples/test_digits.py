@@ -133,7 +133,10 @@ def test_interrupt_leaves_a_checkpoint_to_go_on_from(digits, device, small_data,
     assert any(line.startswith("epoch   2/") for line in lines)
     time.sleep(0.05)
     program.send_signal(signal.SIGINT)
-    _, errors = program.communicate(timeout=60)
+    try:
+        _, errors = program.communicate(timeout=60)
+    finally:
+        program.kill()
     assert program.returncode == 130
     done = checkpoint(interrupted)["epoch"]
     assert errors == f"\ninterrupted in epoch {done + 1}; to go on: --resume {interrupted / 'checkpoint.pt'}\n"
