@@ -20,7 +20,6 @@ LAYERS = [
     [
         "nnlite._functions",
         "nnlite._info",
-        "nnlite._info",
         "nnlite._methods",
         "nnlite._printing",
         "nnlite._stubs",
@@ -29,8 +28,16 @@ LAYERS = [
         "nnlite.tensor",
         "nnlite.typed",
     ],
-    ["nnlite.nn"],
-    ["nnlite.cuda", "nnlite.datasets", "nnlite.optim", "nnlite.serialization", "nnlite.utils"],
+    ["nnlite.fft", "nnlite.linalg", "nnlite.nn", "nnlite.special", "nnlite.signal"],
+    [
+        "nnlite.cuda",
+        "nnlite.datasets",
+        "nnlite.func",
+        "nnlite.optim",
+        "nnlite.profiler",
+        "nnlite.serialization",
+        "nnlite.utils",
+    ],
     ["nnlite"],
 ]
 """From the bottom up. A module belongs to the longest name here that begins its own; "nnlite" is its __init__.py."""
