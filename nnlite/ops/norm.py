@@ -234,10 +234,10 @@ def _check(input: Any, mean: Any, var: Any, weight: Any, bias: Any, training: bo
     if not isinstance(input, TensorBase):
         raise not_a_tensor("batch_norm", 0, input)
     x = input._a
-    if eps < 0:
+    if eps < 0 and not training:
         raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
     if training:
-        if eps == 0:
+        if eps <= 0:
             raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
         if x.ndim < 2 or x.shape[0] * math.prod(x.shape[2:]) == 1:
             raise ValueError(f"Expected more than 1 value per channel when training, got input size {Size(x.shape)}")
