@@ -131,7 +131,7 @@ class _Walk:
                 f = tables.get(type(g))
                 if f is None:
                     f, g = _as_arrays(g)
-                kind = type(g)
+                kind = type(g) if type(g) is not list else None  # each list has to be looked at
             try:
                 if create and op.composite is not None:
                     results = _through_composite(op.composite, g, node, saved)

@@ -13,7 +13,7 @@ from .grad_mode import mode
 from .node import Node, OutputNode, caller, next_seq
 from .operands import as_array, explain, first_foreign
 from .tensor_base import wrap
-from .views import View, live_node, node_of
+from .views import PartOf, View, live_node, node_of
 
 Rule = Callable[..., tuple[Any, ...]]
 OUT = -1
@@ -356,6 +356,8 @@ def _several(self: Op, inputs: tuple[Any, ...], raws: list[Any], attrs: dict[str
     count = len(result) - self.residuals
     arrays = [a if type(a) is type(raws[0]) else as_array(a, raws[0]) for a in result[:count]]
     outs = tuple(wrap(a) for a in arrays)
+    if self.view:
+        _make_views(self, inputs[0], outs)
     if mode.grad:
         edges = tuple([None if t is None else node_of(t) for t in inputs])
         if any(edge is not None for edge in edges):
@@ -365,6 +367,18 @@ def _several(self: Op, inputs: tuple[Any, ...], raws: list[Any], attrs: dict[str
                 if out._a.dtype.kind in RECORDABLE:
                     out._node = node if self.outputs == 1 else OutputNode(node, i)
     return outs[0] if self.outputs == 1 else outs
+
+
+def _make_views(self: Op, x: Any, outs: tuple[Any, ...]) -> None:
+    """Let the outputs be views of ``x``."""
+    node_of(x)  # brings its view up to date
+    outer = x._view
+    base, chain = (x, ()) if outer is None else (outer.base, outer.chain)
+    name = self.display(None).removesuffix("Backward0")  # type: ignore[arg-type]
+    for i, out in enumerate(outs):
+        out._vc = x._vc
+        out._view = v = _new(View)
+        v.base, v.chain, v.base_node, v.recorded = base, (*chain, (PartOf(name, i), {})), base._node, mode.grad
 
 
 def _make_node(

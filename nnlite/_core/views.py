@@ -17,12 +17,27 @@ from .node import AccumulateGrad, Node, add_hook, caller, next_seq
 from .tensor_base import TensorBase, wrap
 
 
+class PartOf:
+    """In the chain of a view: output ``index`` of an operation that gives several views.
+
+    No recorded operation writes to such a view, nor may one be used after its base was written to: the operation's
+    derivative knows nothing of either.
+    """
+
+    __slots__ = ("index", "name")
+
+    def __init__(self, name: str, index: int) -> None:
+        self.name = name
+        self.index = index
+
+
 class View:
     """What a tensor is a view of.
 
     Attributes:
         base: the tensor that owns the storage.
-        chain: ``(operation, attributes)`` pairs that lead from the base to the view.
+        chain: ``(operation, attributes)`` pairs that lead from the base to the view; ``PartOf`` in place of an
+            operation that gives several.
         base_node: the base's node when the view's own node was made.
         recorded: False when it was made under ``no_grad``.
     """
@@ -41,7 +56,15 @@ def live_node(t: TensorBase) -> Any:
     base = view.base if view.base._view is None else base_of(view)
     base_node = base._node
     if view.base_node is not base_node:
+        part = _part_of(view)
+        if part is not None and base_node is not None and type(base_node) is not AccumulateGrad:
+            raise RuntimeError(
+                f"Output {part.index} of {part.name} is a view and its base or another view of its base has been "
+                f"modified inplace. {_SEVERAL}"
+            )
         view.base_node = base_node
+        if part is not None:
+            return t._node
         if base_node is None:
             t._node = None
         else:
@@ -51,6 +74,20 @@ def live_node(t: TensorBase) -> Any:
             finally:
                 mode.grad = outer
     return t._node
+
+
+_SEVERAL = (
+    "This view is the output of a function that returns multiple views. Such functions do not allow the output views "
+    "to be modified inplace. You should replace the inplace operation by an out-of-place one."
+)
+
+
+def _part_of(view: View) -> PartOf | None:
+    """What says that the view is one of several, or a view of one of these; None where it is not."""
+    for op, _ in view.chain:
+        if type(op) is PartOf:
+            return op
+    return None
 
 
 def base_of(view: View) -> Any:
@@ -85,6 +122,11 @@ def node_of(t: TensorBase) -> Any:
 def check_in_place(t: TensorBase, name: str) -> None:
     """Raise unless a recorded operation may write to ``t``."""
     node = node_of(t)
+    part = None if t._view is None else _part_of(t._view)
+    if part is not None:
+        raise RuntimeError(
+            f"Output {part.index} of {part.name} is a view and is being modified inplace. {_SEVERAL} ({name})"
+        )
     if type(node) is AccumulateGrad:
         raise RuntimeError(
             "a leaf Variable that requires grad is being used in an in-place operation. "

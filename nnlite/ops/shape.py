@@ -9,6 +9,9 @@ from .._core.layout import contiguous_format
 from .._core.op import OPS, TensorBase, op, unbroadcast
 from ._axes import axes_of, axis_of
 from ._public import public
+from .parts import _has_dimensions
+from .parts import chunk as chunk
+from .parts import unbind as unbind
 
 
 def sizes_of(args: tuple[Any, ...]) -> tuple[int, ...]:
@@ -460,56 +463,6 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
             )
     result = _concatenate(*[unsqueeze(x, axis) for x in parts], axis=axis, title="StackBackward0")
     return result if out is None else put(result, out)
-
-
-@public
-def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
-    """Parts of a size (the last may be smaller), or of the sizes given, along ``dim``. Views."""
-    _has_dimensions("split", input)
-    axis = axis_of(dim, input._a.ndim)
-    size = input._a.shape[axis]
-    if isinstance(split_size_or_sections, int):
-        step = split_size_or_sections
-        if step < 0 or (step == 0 and size):
-            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={step}")
-        sections = [min(step, size - at) for at in range(0, size, step)] if step else [0]
-        sections = sections or [0]
-    else:
-        sections = [int(n) for n in split_size_or_sections]
-        if sum(sections) != size or min(sections, default=0) < 0:
-            raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size at dimension "
-                f"{axis}), but got split_sizes={sections}"
-            )
-    parts, at = [], 0
-    for n in sections:
-        parts.append(input[(slice(None),) * axis + (slice(at, at + n),)])
-        at += n
-    return tuple(parts)
-
-
-@public
-def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
-    """At most ``chunks`` parts of equal size (the last may be smaller) along ``dim``. Views."""
-    _has_dimensions("chunk", input)
-    if chunks <= 0:
-        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    size = input._a.shape[axis_of(dim, input._a.ndim)]
-    if not size:
-        return split(input, [0] * chunks, dim)
-    return split(input, -(-size // chunks), dim)
-
-
-def _has_dimensions(name: str, input: Any) -> None:
-    if not input._a.ndim:
-        raise RuntimeError(f"{name} expects at least a 1-dimensional tensor, got one of 0 dimensions")
-
-
-@public
-def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
-    """The slices along ``dim``, without it. Views."""
-    axis = axis_of(dim, input._a.ndim)
-    return tuple(input[(slice(None),) * axis + (i,)] for i in range(input._a.shape[axis]))
 
 
 @op()

@@ -1,4 +1,4 @@
-"""Tensors side by side and taken apart along fixed dimensions; repeated, rolled and turned ones."""
+"""Tensors side by side along fixed dimensions; repeated, rolled and turned ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from .._core.op import TensorBase
 from ._axes import axis_of
 from ._public import public
-from .shape import broadcast_to, cat, flip, reshape, sizes_of, split, transpose, unsqueeze
+from .shape import broadcast_to, cat, flip, reshape, sizes_of, transpose, unsqueeze
 
 
 def _each(tensors: tuple[Any, ...], function: Any) -> Any:
@@ -71,53 +71,6 @@ def dstack(tensors: Any, *, out: Any = None) -> Any:
 def column_stack(tensors: Any, *, out: Any = None) -> Any:
     """Tensors side by side, vectors as columns."""
     return cat([x if x._a.ndim > 1 else reshape(x, (x._a.size, 1)) for x in tensors], 1, out=out)
-
-
-@public
-def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
-    """Parts between the positions given along ``dim``, or so many parts of sizes that differ by 1 at most. Views.
-
-    Raises:
-        RuntimeError: the number of parts is not positive, or the input has no dimension.
-    """
-    if not input._a.ndim:
-        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
-    axis = axis_of(dim, input._a.ndim)
-    size = input._a.shape[axis]
-    if isinstance(indices_or_sections, TensorBase):
-        indices_or_sections = indices_or_sections.tolist()
-    if isinstance(indices_or_sections, int):
-        count = indices_or_sections
-        if count <= 0:
-            raise RuntimeError(f"number of sections must be larger than 0, got {count}")
-        return split(input, [size // count + (i < size % count) for i in range(count)], axis)
-    bounds = [slice(a, b) for a, b in zip([0, *indices_or_sections], [*indices_or_sections, size], strict=True)]
-    return tuple(input[(slice(None),) * axis + (bound,)] for bound in bounds)
-
-
-def _split_along(name: str, axis: int, least: int, doc: str) -> None:
-    def function(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
-        ndim = input._a.ndim
-        if ndim < least:
-            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension but got a tensor with "
-                               f"{ndim} dimensions!")  # fmt: skip
-        dim = 0 if ndim == 1 else axis
-        size = input._a.shape[dim]
-        if isinstance(indices_or_sections, int) and (indices_or_sections <= 0 or size % indices_or_sections):
-            raise RuntimeError(
-                f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {size} is not "
-                f"divisible by the split_size {indices_or_sections}!"
-            )
-        return tensor_split(input, indices_or_sections, dim)
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = doc
-    public(function)
-
-
-_split_along("hsplit", 1, 1, "Equal parts, or parts between positions, along dimension 1 (0 of a vector). Views.")
-_split_along("vsplit", 0, 2, "Equal parts, or parts between positions, along dimension 0. Views.")
-_split_along("dsplit", 2, 3, "Equal parts, or parts between positions, along dimension 2. Views.")
 
 
 @public
@@ -265,24 +218,6 @@ def cartesian_prod(*tensors: Any) -> Any:
         return tensors[0]
     columns = [reshape(x, -1) for x in meshgrid(*tensors, indexing="ij")]
     return cat([unsqueeze(c, 1) for c in columns], 1)
-
-
-@public
-def unsafe_chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
-    """``chunk``; each part may be written to on its own."""
-    return input.chunk(chunks, dim)
-
-
-@public
-def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Any, ...]:
-    """Parts of the sizes given along ``dim``. Views."""
-    return split(input, list(split_sizes), dim)
-
-
-@public
-def unsafe_split(input: Any, split_size: Any, dim: int = 0) -> tuple[Any, ...]:
-    """``split``; each part may be written to on its own."""
-    return split(input, split_size, dim)
 
 
 @public(only_method=True)

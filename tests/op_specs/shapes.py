@@ -130,11 +130,4 @@ SPECS = [
         title="repeat",
         edges=lambda rng: [of(normal(rng, 2), (0,))],
     ),
-    OpSpec(
-        "getitem",
-        lambda x, size: sum(part * (i + 1) for i, part in enumerate(x.split(size))),
-        lambda rng: [of(normal(rng, 4, 2), 2)],
-        lambda x, size: sum(part * (i + 1) for i, part in enumerate(np.split(x, len(x) // size))),
-        title="split",
-    ),
 ]
