@@ -23,6 +23,7 @@ from ._methods import TensorMethods
 from .autograd import run
 from .backends import backend_of
 from .creation import tensor
+from .ops.complex import imag, real
 from .utils.hooks import RemovableHandle
 
 
@@ -200,6 +201,41 @@ class Tensor(TensorBase, TensorMethods):
                 f"tensor.mT is only supported on matrices or batches of matrices. Got {self._a.ndim}-D tensor."
             )
         return self.transpose(-2, -1)
+
+    @property
+    def H(self) -> Any:
+        """The conjugate transpose of a matrix."""
+        if self._a.ndim not in (0, 2):
+            raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self._a.ndim}-D tensor."
+                               + " Consider using tensor.mH for batches of matrices" * (self._a.ndim > 2))  # fmt: skip
+        return self.adjoint() if self._a.ndim else self.conj()
+
+    @property
+    def mH(self) -> Any:
+        """The conjugate transposes of a stack of matrices."""
+        if self._a.ndim == 1:
+            raise RuntimeError(
+                f"tensor.mH is only supported on matrices or batches of matrices. Got {self._a.ndim}-D tensor."
+            )
+        return self.adjoint()
+
+    @property
+    def real(self) -> Any:
+        """The real part, a view; a real tensor itself."""
+        return real(self)
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        real(self).copy_(value if isinstance(value, Tensor) else tensor(value))
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part, a view."""
+        return imag(self)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        imag(self).copy_(value if isinstance(value, Tensor) else tensor(value))
 
     # -- its place in the graph ---------------------------------------------------------------------------------------
 

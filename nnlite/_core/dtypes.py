@@ -22,6 +22,7 @@ class dtype:
     Attributes:
         itemsize: size of an element in bytes.
         is_floating_point, is_complex, is_signed: what kind of numbers it holds.
+        kind: NumPy's letter for it, so that rules ask arrays and tensors alike: ``x.dtype.kind == "c"``.
 
     Example:
         >>> import nnlite
@@ -29,7 +30,7 @@ class dtype:
         (torch.float32, 4)
     """
 
-    __slots__ = ("_np", "category", "is_complex", "is_floating_point", "is_signed", "itemsize", "name")
+    __slots__ = ("_np", "category", "is_complex", "is_floating_point", "is_signed", "itemsize", "kind", "name")
 
     def __init__(self, name: str, numpy_dtype: Any, category: int) -> None:
         self.name = name
@@ -38,12 +39,17 @@ class dtype:
         self.is_floating_point = category == FLOAT
         self.is_complex = category == COMPLEX
         self.is_signed = category >= INTEGER and name != "uint8"
-        self.itemsize = 2 if numpy_dtype is None else numpy_dtype.itemsize
+        self.itemsize = numpy_dtype.itemsize if numpy_dtype is not None else 4 if self.is_complex else 2
+        self.kind = numpy_dtype.kind if numpy_dtype is not None else "c" if self.is_complex else "V"
 
     @property
     def np(self) -> np.dtype:
         """The NumPy dtype of the raw arrays."""
         if self._np is None:
+            if self.is_complex:
+                raise NotImplementedError(
+                    "tensors of complex32 are not implemented, since array libraries have no such type; use complex64"
+                )
             raise ModuleNotFoundError(
                 "bfloat16 needs the package ml_dtypes: pip install ml_dtypes (or nnlite-framework[bf16])"
             )
@@ -51,11 +57,11 @@ class dtype:
 
     def to_complex(self) -> dtype:
         """The complex type whose parts have this type."""
-        return complex128 if self in (float64, complex128) else complex64
+        return {float16: complex32, float64: complex128}.get(self, self if self.is_complex else complex64)
 
     def to_real(self) -> dtype:
         """The type of the real part."""
-        return {complex64: float32, complex128: float64}.get(self, self)
+        return {complex32: float16, complex64: float32, complex128: float64}.get(self, self)
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"
@@ -92,10 +98,12 @@ float16 = dtype("float16", np.dtype(np.float16), FLOAT)
 bfloat16 = dtype("bfloat16", _bfloat16(), FLOAT)
 float32 = dtype("float32", np.dtype(np.float32), FLOAT)
 float64 = dtype("float64", np.dtype(np.float64), FLOAT)
+complex32 = dtype("complex32", None, COMPLEX)
 complex64 = dtype("complex64", np.dtype(np.complex64), COMPLEX)
 complex128 = dtype("complex128", np.dtype(np.complex128), COMPLEX)
 
-ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64, complex128)
+ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex32, complex64,
+       complex128)  # fmt: skip
 BY_NAME = {t.name: t for t in ALL}
 
 
@@ -166,8 +174,8 @@ def promote_types(a: dtype, b: dtype) -> dtype:
         return a
     if a.category != b.category:
         low, high = (a, b) if a.category < b.category else (b, a)
-        if high.is_complex and low is float64:
-            return complex128
+        if high.is_complex and low.is_floating_point:
+            return promote_types(high.to_real(), low).to_complex()
         return high
     if a.category == FLOAT and {a, b} == {float16, bfloat16}:
         return float32
@@ -224,7 +232,7 @@ def result(operands: tuple[Any, ...]) -> dtype:
 TITLES = {
     "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long",
     "float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double",
-    "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+    "complex32": "ComplexHalf", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
 }  # fmt: skip
 """The names that PyTorch's messages give to types."""
 

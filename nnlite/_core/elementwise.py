@@ -1,6 +1,10 @@
 """Elementwise operations: a formula and its derivatives.
 
 The calls are unrolled: their overhead is what a user of small tensors feels (``benchmarks/overhead.py`` measures it).
+
+A derivative ``d(f, g, ...)`` is written as for real numbers, g times f'(x). For complex numbers PyTorch's gradient is g
+times the conjugate of f'(x), which is ``conj(d(f, conj(g), ...))``: the rules here do that once for all formulas. (A
+formula without a complex derivative, such as ``sgn``, gives a rule of its own with ``@operation.vjp``.)
 """
 
 from __future__ import annotations
@@ -45,7 +49,13 @@ def unary(
     self = Op(name, body, saves=tuple({"x": 0, "out": OUT}[w] for w in want), title=title)
     if d is not None:
         self.backward = (
-            (lambda f, g, node, saved: (d(f, g, saved[0]),)) if want else (lambda f, g, node, saved: (d(f, g),))
+            (
+                lambda f, g, node, saved: (
+                    (d(f, g, saved[0]),) if g.dtype.kind != "c" else (f.conj(d(f, f.conj(g), saved[0])),)
+                )
+            )
+            if want
+            else (lambda f, g, node, saved: (d(f, g),))
         )
     impl = self.impl
     keep_x, keep_out = "x" in want, "out" in want
@@ -264,6 +274,9 @@ def _rule_of_two(
     x_one, y_one = x_places[0] if x_count else 0, y_places[0] if y_count else 0
 
     def rule(f: Any, g: Any, node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+        is_complex = g.dtype.kind == "c" and x_count + y_count
+        if is_complex:
+            g = f.conj(g)
         xn, yn = node.edges
         shapes = node.shapes
         gx = gy = None
@@ -281,9 +294,16 @@ def _rule_of_two(
                 gy = dy(f, g, *[saved[i] for i in y_places]) if y_count else dy(f, g)
             if shapes is not None and gy.shape != shapes[1]:
                 gy = unbroadcast(f, gy, shapes[1])
+        if is_complex:
+            return None if gx is None else f.conj(gx), None if gy is None else f.conj(gy)
         return gx, gy
 
     return rule
+
+
+def conjugate(f: Any, x: Any) -> Any:
+    """The complex conjugate; a real array or tensor itself."""
+    return f.conj(x) if x.dtype.kind == "c" else x
 
 
 def unbroadcast(f: Any, g: Any, shape: tuple[int, ...]) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import operands
-from .elementwise import binary, unary, unbroadcast
+from .elementwise import binary, conjugate, unary, unbroadcast
 from .in_place import in_place
 from .operands import as_array, check_same_device, not_a_tensor
 from .operation import OPS, OUT, Op, cast, op, recorded
@@ -30,6 +30,7 @@ __all__ = [
     "binary",
     "cast",
     "check_same_device",
+    "conjugate",
     "in_place",
     "not_a_tensor",
     "op",

@@ -46,6 +46,14 @@ def _signs(xp: Any, x: Any) -> Any:
     return x.copy() if x.dtype.kind == "b" else xp.sign(x)
 
 
+def _directions(xp: Any, x: Any) -> Any:
+    """x / |x|, 0 at 0."""
+    if x.dtype.kind != "c":
+        return _signs(xp, x)
+    size = xp.absolute(x)
+    return xp.where(size == 0, xp.zeros((), x.dtype), x / xp.where(size == 0, xp.ones((), size.dtype), size))
+
+
 neg = unary("neg", "negative", lambda f, g: -g)
 exp = unary("exp", "exp", lambda f, g, out: g * out, to_float=True)
 exp2 = unary("exp2", "exp2", lambda f, g, out: g * out * math.log(2), to_float=True)
@@ -76,12 +84,25 @@ erf = unary("erf", lambda xp, x: xp.erf(x), lambda f, g, x: g * (_TWO_OVER_SQRT_
 sigmoid = unary("sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), lambda f, g, out: g * (out * (1 - out)), to_float=True)
 relu = unary("relu", lambda xp, x: xp.maximum(x, 0), lambda f, g, out: f.zero_where(g, out <= 0))
 abs = unary("abs", "absolute", lambda f, g, x: g * f.sgn(x))
-sgn = unary("sgn", _signs, lambda f, g: f.zeros_like(g))
+sgn = unary("sgn", _directions, lambda f, g, x: f.zeros_like(g))
 sign = unary("sign", _signs, lambda f, g: f.zeros_like(g))
 floor = unary("floor", "floor", lambda f, g: f.zeros_like(g))
 ceil = unary("ceil", "ceil", lambda f, g: f.zeros_like(g))
 trunc = unary("trunc", "trunc", lambda f, g: f.zeros_like(g))
 round_ = unary("round", lambda xp, x: xp.rint(x) if x.dtype.kind in "fcV" else x.copy(), lambda f, g: f.zeros_like(g))
+
+
+@sgn.vjp  # type: ignore[attr-defined, untyped-decorator]
+def _(f: Any, g: Any, node: Any, x: Any) -> tuple[Any, ...]:
+    """For complex numbers what turns x, without what lengthens it: (g - Re(conj(g) s) s) / |x|."""
+    if g.dtype.kind != "c":
+        return (f.zeros_like(g),)
+    size, s = f.abs(x), f.sgn(x)
+    none = size == 0
+    turned = (g - f.real(f.conj(g) * s) * s) / f.where(none, size + 1, size)
+    return (f.zero_where(turned, none),)
+
+
 isnan = unary("isnan", "isnan")
 isinf = unary("isinf", "isinf")
 isfinite = unary("isfinite", "isfinite")
@@ -114,7 +135,7 @@ _UNARY_DOCS = {
     sigmoid: ("1 / (1 + e^-x)", ()),
     relu: ("max(x, 0)", ()),
     abs: ("|x|", ("absolute",)),
-    sgn: ("-1, 0 or 1 by the sign of x", ()),
+    sgn: ("-1, 0 or 1 by the sign of x; of a complex number x / |x|, 0 at 0", ()),
     sign: ("-1, 0 or 1 by the sign of x", ()),
     floor: ("the largest integer not above x", ()),
     ceil: ("the smallest integer not below x", ()),
@@ -201,8 +222,8 @@ bitwise_xor = binary("bitwise_xor", "bitwise_xor")
 
 log_or_zero = unary(
     "log_or_zero",
-    lambda xp, x: xp.log(xp.where(x > 0, x, xp.ones_like(x))),
-    lambda f, g, x: g * f.where(x > 0, 1 / x, x * 0),
+    lambda xp, x: xp.log(xp.where(x != 0 if x.dtype.kind == "c" else x > 0, x, xp.ones_like(x))),
+    lambda f, g, x: g * f.where(x != 0 if x.dtype.kind == "c" else x > 0, 1 / x, x * 0),
 )
 """log(x), 0 where x <= 0: the derivative of x^y to y, which PyTorch defines as 0 at x = 0."""
 

@@ -6,15 +6,17 @@ import math
 from typing import Any
 
 from .._core import dtypes
-from .._core.op import TensorBase, check_same_device, in_place, not_a_tensor, op, unbroadcast
+from .._core.op import TensorBase, check_same_device, conjugate, in_place, not_a_tensor, op, unbroadcast
 from ._public import METHODS, public, put
 from .reduce import sum as _total
 from .shape import reshape, squeeze, unsqueeze
 
 
 def _swapped(f: Any, x: Any) -> Any:
-    """The transposed matrices of a stack."""
+    """The conjugate transposed matrices of a stack."""
     n = len(x.shape)
+    if x.dtype.kind == "c":
+        x = f.conj(x)
     if n == 2:
         return x.T
     return f.transpose(x, axes=(*range(n - 2), n - 1, n - 2))
@@ -178,7 +180,7 @@ def _dot(xp: Any, x: Any, y: Any) -> Any:
 
 @_dot.vjp
 def _(f: Any, g: Any, node: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    return g * y, g * x
+    return g * conjugate(f, y), g * conjugate(f, x)
 
 
 @public(names=("ger",))
@@ -218,11 +220,11 @@ def _(f: Any, g: Any, node: Any, x: Any, weight: Any) -> tuple[Any, ...]:
     rows = g if flat else f.reshape(g, shape=(-1 if 0 not in g.shape else 0, g.shape[-1]))
     gx = gw = gb = None
     if xn is not None:
-        gx = f.matmul(rows, weight)
+        gx = f.matmul(rows, conjugate(f, weight))
         gx = gx if flat else f.reshape(gx, shape=node.shapes[0])
     if wn is not None:
         inputs = x if flat else f.reshape(x, shape=(-1 if 0 not in x.shape else 0, x.shape[-1]))
-        gw = f.matmul(f.transpose(rows, axes=(1, 0)), inputs)
+        gw = f.matmul(f.transpose(rows, axes=(1, 0)), conjugate(f, inputs))
     if bn is not None:
         gb = f.sum(rows, axis=(0,), keepdims=False)
     return gx, gw, gb
