@@ -17,7 +17,7 @@ from .views import PartOf, View, live_node, node_of
 
 Rule = Callable[..., tuple[Any, ...]]
 OUT = -1
-"""Stands for "the output" among the sources of saved values."""
+"""Stands for "the output" among the sources of saved values; ``OUT - i`` for output ``i`` of several."""
 
 RECORDABLE = "fcV"
 """Kinds of NumPy dtypes that can have gradients: real, complex, and bfloat16."""
@@ -44,10 +44,11 @@ class Op:
         impl: array class -> function of raw arrays.
         call: the function of tensors that computes and records.
         backward: the vector-Jacobian product ``backward(f, g, node, saved) -> gradients``; None where there is none.
-        saves: for each saved value the number of the input, ``OUT``, or the name of a residual.
+        saves: for each saved value the number of the input, ``OUT - i`` for output ``i``, or the name of a residual.
         residuals: how many extra arrays the body returns for the rule after its outputs.
         outputs: 1, the number of outputs, or None where it varies.
         ufunc: whether the body is an array function that takes ``out=``.
+        ordered: whether complex numbers are refused, because they have no order.
         write: ``write(xp, *arrays, **attributes)`` puts the result into the first array (for in-place forms).
         composite: the same function of tensors in terms of simple operations. Where it is set, double backward
             differentiates it; the operation then saves all its array inputs, in order, before anything else.
@@ -75,6 +76,7 @@ class Op:
         self.outputs = outputs
         self.view = view
         self.ufunc = isinstance(body, str)
+        self.ordered = False
         self.write: Callable[..., None] | None = None
         self.backward: Rule = self._no_derivative
         self.composite: Callable[..., Any] | None = None
@@ -89,9 +91,11 @@ class Op:
     def origin(self, node: Node, position: int) -> Any:
         """The node that made ``saved[position]``, None for a constant."""
         source = self.saves[position]
-        if source == OUT:
-            return node
-        return node.edges[source] if isinstance(source, int) else None
+        if isinstance(source, str):
+            return None
+        if source < 0:
+            return node if self.outputs == 1 else OutputNode(node, OUT - source)
+        return node.edges[source]
 
     def keeps(self, edges: tuple[Any, ...]) -> tuple[bool, ...]:
         """For each saved value whether the rule needs it for these inputs' gradients."""
@@ -178,7 +182,8 @@ def op(
 
     Args:
         name: the body's name without leading underscores, unless given.
-        saves: what the rule gets after ``node``: names of array parameters, of residuals, or ``"out"``.
+        saves: what the rule gets after ``node``: names of array parameters, of residuals, or ``"out"``; of several
+            outputs ``"out0"``, ``"out1"`` and so on.
         view: the result is a view of the first array.
         title: PyTorch's name of the derivative, where it is not ``NameBackward0``.
     """
@@ -187,7 +192,7 @@ def op(
         parameters = list(inspect.signature(body).parameters.values())[1:]
         arrays = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
         places: dict[str, Any] = {p.name: i for i, p in enumerate(arrays)}
-        places |= {"out": OUT} | {n: n for n in residuals}
+        places |= {"out": OUT} | {n: n for n in residuals} | {f"out{i}": OUT - i for i in range(outputs or 0)}
         self = Op(
             name or body.__name__.lstrip("_"),
             body,
@@ -400,7 +405,7 @@ def _make_node(
         if offset is not None:
             saved.append(rest[offset])
             continue
-        t = outs[0] if source == OUT else inputs[source]
+        t = outs[OUT - source] if source < 0 else inputs[source]
         if t is None:
             saved.append(None)
         else:
