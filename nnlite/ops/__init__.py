@@ -7,6 +7,7 @@ from . import (
     arithmetic,
     complex,
     cross_entropy,
+    diagonals,
     dropout,
     elementwise,
     embedding,
@@ -22,6 +23,7 @@ from . import (
     scatter,
     shape,
     stacking,
+    strides,
     transfer,
 )
 from ._public import FUNCTIONS, METHODS
@@ -33,6 +35,7 @@ __all__ = [
     "arithmetic",
     "complex",
     "cross_entropy",
+    "diagonals",
     "dropout",
     "elementwise",
     "embedding",
@@ -48,5 +51,6 @@ __all__ = [
     "scatter",
     "shape",
     "stacking",
+    "strides",
     "transfer",
 ]
