@@ -103,6 +103,13 @@ class Backend:
         """Free and total bytes of the device."""
         raise NotImplementedError(f"the {self.name} backend does not tell its free memory")
 
+    def positions(self, mask: Any) -> Any:
+        """Where a one-dimensional bool array is true, if the host can know without waiting for the device; else None.
+
+        For work that is spared where it is known what is left to do.
+        """
+        return None
+
     def check_index(
         self, index: Any, size: int, function: str, error: type[Exception] = IndexError, low: int | None = None
     ) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..base import Backend
 from ..registry import register_backend
+from . import order as order  # registers its kernels
 from .kernels import OVERRIDES
 from .namespace import xp
 
@@ -29,6 +30,9 @@ class NumpyBackend(Backend):
 
     def to_scalar(self, array: np.ndarray) -> Any:
         return array.item()
+
+    def positions(self, mask: np.ndarray) -> np.ndarray:
+        return np.flatnonzero(mask)
 
     def device_name(self, index: int | None = None) -> str:
         return platform.processor() or platform.machine()

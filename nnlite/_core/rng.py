@@ -42,17 +42,22 @@ class Generator:
         True
     """
 
-    def __init__(self, device: str | device = "cpu") -> None:
-        self.device = as_device(device)
+    def __init__(self, device: Any = "cpu") -> None:
+        self.device = as_device("cpu" if device is None else device)
         self._seed = 67280421310721  # PyTorch's seed of a generator that nobody seeded
         self._used = 0
 
     def manual_seed(self, seed: int) -> Generator:
-        """Start the stream of ``seed``, an integer of up to 64 bits."""
-        seed = int(seed)
+        """Start the stream of ``seed``, an integer of up to 64 bits; -1 is the same as 2^64 - 1.
+
+        Raises:
+            RuntimeError: it is no integer. ValueError: it does not fit in 64 bits.
+        """
+        if not isinstance(seed, int | np.integer) or isinstance(seed, bool):
+            raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
         if not -(1 << 63) <= seed <= _MASK:
-            raise RuntimeError(f"Overflow when unpacking long: the seed {seed} does not fit in 64 bits")
-        self._seed = seed & _MASK
+            raise ValueError(f"Overflow when unpacking long long: the seed {seed} does not fit in 64 bits")
+        self._seed = int(seed) & _MASK
         self._used = 0
         return self
 
@@ -73,7 +78,7 @@ class Generator:
     def set_state(self, new_state: Any) -> Generator:
         """Go to a state that ``get_state`` gave."""
         if not isinstance(new_state, TensorBase) or new_state._a.dtype != np.uint8:
-            raise TypeError("expected a torch.ByteTensor, as Generator.get_state() returns it")
+            raise TypeError("RNG state must be a torch.ByteTensor, as Generator.get_state() returns it")
         if new_state._a.shape != (16,):
             raise RuntimeError(f"RNG state is wrong size: expected 16 bytes, got {new_state._a.size}")
         raw = bytes(np.asarray(new_state._a))
@@ -87,12 +92,36 @@ class Generator:
         other._seed, other._used = self._seed, self._used
         return other
 
+    def get_offset(self) -> int:
+        """The place in the stream: how many blocks of 8 words of 32 bits were used."""
+        return self._used
+
+    def set_offset(self, offset: int) -> None:
+        """Go to a place in the stream that ``get_offset`` gave."""
+        self._used = int(offset) & _MASK
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (str(self.device), self._seed, self._used)
+
     def bits(self, n: int, like: Any = None) -> Any:
         """The next ``n`` words of 32 bits, as a raw array on the generator's device (or that of ``like``)."""
-        xp = backend_for(self.device.type).xp
-        words = xp.random_bits(self._seed, self._used, n, like)
-        self._used += -(-n // 8)
-        return words
+        return self.bits_at(self.reserve(-(-n // 8)), n, like)
+
+    def bits_at(self, block: int, n: int, like: Any = None) -> Any:
+        """``n`` words from a block of the stream on, which stays where it is."""
+        return backend_for(self.device.type).xp.random_bits(self._seed, block, n, like)
+
+    def reserve(self, blocks: int) -> int:
+        """Go on by so many blocks of 8 words; returns the number of the first."""
+        first = self._used
+        self._used = (first + blocks) & _MASK
+        return first
+
+
+def _restored(where: str, seed: int, used: int) -> Generator:
+    made = Generator(where)
+    made._seed, made._used = seed, used
+    return made
 
 
 _generators: dict[tuple[str, int | None], Generator] = {}
@@ -114,7 +143,10 @@ cpu_generator = default_generator(backend_for("cpu"), None)
 
 
 def manual_seed(seed: int) -> Generator:
-    """Seed the default generators of all devices; returns the CPU's.
+    """Seed the default generators of all devices; returns the CPU's. A fraction is cut off, as ``int()`` does.
+
+    Raises:
+        ValueError: the seed does not fit in 64 bits.
 
     Example:
         >>> import nnlite
@@ -122,6 +154,7 @@ def manual_seed(seed: int) -> Generator:
         >>> g.initial_seed()
         0
     """
+    seed = int(seed)
     cpu_generator.manual_seed(seed)
     _seed_of_all[:] = [seed]
     for generator in _generators.values():
@@ -155,10 +188,17 @@ def set_rng_state(new_state: Any) -> None:
 # Distributions, as raw arrays
 
 
-def _setting(where: Any, generator: Generator | None) -> tuple[Backend, int | None, Generator]:
+def setting(where: Any, generator: Generator | None) -> tuple[Backend, int | None, Generator]:
+    """The backend, device index and generator for numbers on ``where``.
+
+    Raises:
+        TypeError: ``generator`` is none. RuntimeError: it is one of another device type.
+    """
     backend, index = available(where)
     if generator is None:
         return backend, index, default_generator(backend, index)
+    if not isinstance(generator, Generator):
+        raise TypeError(f"argument 'generator' must be Generator, not {type(generator).__name__}")
     if generator.device.type != backend.name:
         raise RuntimeError(
             f"Expected a '{backend.name}' device type for generator but found '{generator.device.type}' "
@@ -172,7 +212,7 @@ _MANTISSA = {"float16": 11, "bfloat16": 8, "float32": 24}
 
 def uniform(shape: tuple[int, ...], kind: dtypes.dtype, where: Any, generator: Generator | None = None) -> Any:
     """Numbers in [0, 1), each a multiple of 2^-m where m is the number of the dtype's mantissa bits."""
-    backend, index, source = _setting(where, generator)
+    backend, index, source = setting(where, generator)
     n = math.prod(shape)
     with backend.use(index):
         xp = backend.xp
@@ -196,7 +236,7 @@ def normal(shape: tuple[int, ...], kind: dtypes.dtype, where: Any, generator: Ge
     backend, index = available(where)
     with backend.use(index):
         xp = backend.xp
-        radius = xp.sqrt(-2.0 * xp.log1p(-u[0]))
+        radius = xp.sqrt(-2.0 * xp.log(1 - u[0]))  # 1 - u is exact, and log is faster than log1p
         angle = u[1] * (2 * math.pi)
         out = xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)])[:n]
         return out.astype(kind.np, copy=False).reshape(shape)
@@ -204,19 +244,20 @@ def normal(shape: tuple[int, ...], kind: dtypes.dtype, where: Any, generator: Ge
 
 def integers(low: int, high: int, shape: tuple[int, ...], where: Any, generator: Generator | None = None) -> Any:
     """int64 numbers in [low, high)."""
-    backend, index, source = _setting(where, generator)
+    backend, index, source = setting(where, generator)
     n, span = math.prod(shape), high - low
     with backend.use(index):
         if span <= 1 << 32:
             scaled = (source.bits(n).astype("uint64") * span) >> 32  # the bias is below span / 2^32
         else:
-            scaled = source.bits(2 * n).view("uint64") % span
+            scaled = source.bits(2 * n).view("uint64")
+            scaled = scaled % span if span < 1 << 64 else scaled
         return (scaled.astype("int64") + low).reshape(shape)
 
 
 def permutation(n: int, where: Any, generator: Generator | None = None) -> Any:
     """The numbers 0 to n - 1 in random order: the order of n random keys of 64 bits."""
-    backend, index, source = _setting(where, generator)
+    backend, index, source = setting(where, generator)
     with backend.use(index):
         return backend.xp.argsort(source.bits(2 * n).view("uint64"))
 
@@ -225,7 +266,7 @@ def mask(shape: tuple[int, ...], p: float, like: Any, generator: Generator | Non
     """True with probability ``p``, to within 2^-32."""
     from .device import device_of
 
-    _, _, source = _setting(device_of(like), generator)
+    _, _, source = setting(device_of(like), generator)
     if p >= 1:
         return source.bits(math.prod(shape), like).reshape(shape) >= 0
     return source.bits(math.prod(shape), like).reshape(shape) < int(p * 2**32)
