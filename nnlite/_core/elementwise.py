@@ -16,7 +16,7 @@ from ..backends.registry import tables
 from . import dtypes, tensor_base
 from .grad_mode import mode
 from .node import Node, _getframe, _outside, caller, next_seq
-from .operands import as_array, explain, not_a_tensor, numbers_moved, promote, raw
+from .operands import as_array, explain, no_order, not_a_tensor, numbers_moved, promote, raw
 from .operation import OUT, RECORDABLE, Op, Rule, cast, publish
 from .tensor_base import TensorBase, wrap
 from .views import live_node
@@ -47,11 +47,12 @@ def unary(
     """
     want = _parameters(d)
     self = Op(name, body, saves=tuple({"x": 0, "out": OUT}[w] for w in want), title=title)
+    self.to_float = to_float
     if d is not None:
         self.backward = (
             (
                 lambda f, g, node, saved: (
-                    (d(f, g, saved[0]),) if g.dtype.kind != "c" else (f.conj(d(f, f.conj(g), saved[0])),)
+                    (d(f, g, saved[0]),) if g.dtype.kind == "f" else _unusual(f, g, lambda g: (d(f, g, saved[0]),))
                 )
             )
             if want
@@ -112,6 +113,7 @@ def binary(
     dy: Callable[..., Any] | None = None,
     *,
     to_float: bool = False,
+    ordered: bool = False,
     title: str | Callable[[Node], str] | None = None,
 ) -> Callable[[Any, Any], Any]:
     """An elementwise operation of two operands, tensors or numbers, with broadcasting and type promotion.
@@ -121,8 +123,10 @@ def binary(
         dx, dy: the gradients ``d(f, g, ...)`` for each operand; further parameters are called ``x``, ``y``, ``out``
             and say what is saved. Both None: the result has no gradient (comparisons).
         to_float: integers become the default float type first.
+        ordered: complex numbers, which have no order, are refused.
     """
     self = Op(name, body, saves=(0, 1, OUT), title=title)
+    self.ordered, self.to_float = ordered, to_float
     for_dx, for_dy = _parameters(dx), _parameters(dy)
     # What is saved when only x, only y, or both need gradients.
     names = ("x", "y", "out")
@@ -135,13 +139,15 @@ def binary(
     if dx is not None and dy is not None:
         self.backward = _rule_of_two(dx, for_dx, dy, for_dy)
     mixed = _mixed_call(self, to_float)
-    return publish(self, _pair_call(self, wants, to_float, _number_call(self, wants[1], mixed), mixed))
+    direct = RECORDABLE if to_float else "biufV" if ordered else ""
+    return publish(self, _pair_call(self, wants, direct, _number_call(self, wants[1], mixed), mixed))
 
 
-def _pair_call(
-    self: Op, wants: tuple[tuple[bool, ...], ...], to_float: bool, with_number: _Call, mixed: _Call
-) -> _Call:
-    """The call on two tensors of one dtype; other operands go to ``with_number`` and ``mixed``."""
+def _pair_call(self: Op, wants: tuple[tuple[bool, ...], ...], direct: str, with_number: _Call, mixed: _Call) -> _Call:
+    """The call on two tensors of one dtype; other operands go to ``with_number`` and ``mixed``.
+
+    ``direct`` names the kinds of dtypes that need nothing done before; ``""`` stands for all.
+    """
     impl, name, differentiable = self.impl, self.name, self.differentiable
     _, only_x, only_y, both = wants
     keeps = any(both)
@@ -155,7 +161,7 @@ def _pair_call(
             ya = y._a
         except AttributeError:
             return mixed(x, y)
-        if xa.dtype is not ya.dtype or (to_float and xa.dtype.kind not in RECORDABLE):
+        if xa.dtype is not ya.dtype or (direct and xa.dtype.kind not in direct):
             return mixed(x, y)
         try:
             r = impl[type(xa)](xa, ya)
@@ -253,13 +259,25 @@ def _mixed_call(self: Op, to_float: bool) -> _Call:
         if pair is NotImplemented:
             return NotImplemented
         x, y = pair
+        like = raw(x if isinstance(x, TensorBase) else y)
+        if self.ordered and like.dtype.kind == "c":
+            raise no_order(self.name, like)
         if isinstance(x, TensorBase) and isinstance(y, TensorBase):
             return self.call(x, y)
-        like = raw(x if isinstance(x, TensorBase) else y)
         asarray = tables[type(like)].backend_.xp.asarray
         return self.call(*(v if isinstance(v, TensorBase) else wrap(asarray(v, dtype=like.dtype)) for v in pair))
 
     return call
+
+
+def _unusual(f: Any, g: Any, rule: Callable[[Any], tuple[Any, ...]]) -> tuple[Any, ...]:
+    """The gradients for complex numbers and for bfloat16, by a rule for ordinary real numbers.
+
+    Complex: ``conj(rule(conj(g)))``. bfloat16: NumPy makes float32 of it where it meets a Python number.
+    """
+    if g.dtype.kind == "c":
+        return tuple(r if r is None else f.conj(r) for r in rule(f.conj(g)))
+    return tuple(r if r is None or r.dtype == g.dtype else f.cast(r, dtype=g.dtype, source=r.dtype) for r in rule(g))
 
 
 _PLACES = {"x": 0, "y": 1, "out": 2}
@@ -274,9 +292,11 @@ def _rule_of_two(
     x_one, y_one = x_places[0] if x_count else 0, y_places[0] if y_count else 0
 
     def rule(f: Any, g: Any, node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
-        is_complex = g.dtype.kind == "c" and x_count + y_count
-        if is_complex:
-            g = f.conj(g)
+        if g.dtype.kind != "f":
+            return _unusual(f, g, lambda g: usual(f, g, node, saved))
+        return usual(f, g, node, saved)
+
+    def usual(f: Any, g: Any, node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
         xn, yn = node.edges
         shapes = node.shapes
         gx = gy = None
@@ -294,11 +314,9 @@ def _rule_of_two(
                 gy = dy(f, g, *[saved[i] for i in y_places]) if y_count else dy(f, g)
             if shapes is not None and gy.shape != shapes[1]:
                 gy = unbroadcast(f, gy, shapes[1])
-        if is_complex:
-            return None if gx is None else f.conj(gx), None if gy is None else f.conj(gy)
         return gx, gy
 
-    return rule
+    return rule if x_count + y_count else usual
 
 
 def conjugate(f: Any, x: Any) -> Any:

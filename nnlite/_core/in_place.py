@@ -11,7 +11,7 @@ from ..backends.registry import backend_of, tables
 from . import dtypes
 from .grad_mode import mode
 from .node import Node, caller, next_seq
-from .operands import check_same_device, explain, not_a_tensor, number_for, numbers_moved, raw
+from .operands import check_same_device, explain, no_order, not_a_tensor, number_for, numbers_moved, raw
 from .operation import OUT, Op, cast
 from .tensor_base import TensorBase, wrap
 from .views import base_of, check_in_place, node_of, rebase
@@ -28,6 +28,10 @@ def in_place(function: Callable[..., Any], x: Any, *others: Any, **attrs: Any) -
     if not isinstance(x, TensorBase):
         raise not_a_tensor(name, 0, x)
     xa = x._a
+    if op.ordered and xa.dtype.kind == "c":
+        raise no_order(op.name, xa)
+    if op.to_float and xa.dtype.kind in "biu":
+        _check_result_type(xa, dtypes.default.float)
     others = tuple(_operand(name, x, other) for other in others)
     raws = [xa, *(_apart(x, other) for other in others)]
     nodes = tuple([node_of(t) if isinstance(t, TensorBase) else None for t in (x, *others)])

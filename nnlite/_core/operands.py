@@ -91,6 +91,15 @@ def explain(name: str, error: Exception, raws: Any) -> Exception:
     return error
 
 
+def no_order(name: str, array: Any) -> Exception:
+    """The error for a comparison of complex numbers."""
+    hint = "complex numbers have no order: compare .abs(), .real or .imag"
+    if name in ("maximum", "minimum"):
+        return RuntimeError(f"{name} not implemented for complex tensors. ({hint})")
+    kind = dtypes.TITLES[dtypes.from_numpy[array.dtype].name]
+    return NotImplementedError(f"\"{name}\" not implemented for '{kind}' ({hint})")
+
+
 def broadcast_error(a: tuple[int, ...], b: tuple[int, ...]) -> RuntimeError:
     """The error for two shapes that cannot be broadcast together."""
     for back in range(1, min(len(a), len(b)) + 1):

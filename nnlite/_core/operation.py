@@ -49,6 +49,7 @@ class Op:
         outputs: 1, the number of outputs, or None where it varies.
         ufunc: whether the body is an array function that takes ``out=``.
         ordered: whether complex numbers are refused, because they have no order.
+        to_float: whether integers become floating point numbers first.
         write: ``write(xp, *arrays, **attributes)`` puts the result into the first array (for in-place forms).
         composite: the same function of tensors in terms of simple operations. Where it is set, double backward
             differentiates it; the operation then saves all its array inputs, in order, before anything else.
@@ -76,7 +77,7 @@ class Op:
         self.outputs = outputs
         self.view = view
         self.ufunc = isinstance(body, str)
-        self.ordered = False
+        self.ordered = self.to_float = False
         self.write: Callable[..., None] | None = None
         self.backward: Rule = self._no_derivative
         self.composite: Callable[..., Any] | None = None

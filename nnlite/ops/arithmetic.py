@@ -85,21 +85,38 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     return _pair(e.sub, "rsub", other, _scaled(input, alpha))
 
 
-_ROUNDING = {None: e.div, "floor": e.floor_divide}
+def _towards_zero(input: Any, other: Any) -> Any:
+    """x / y without its fraction; of integers exactly."""
+    kind = dtypes.result(tuple(v._a if isinstance(v, TensorBase) else v for v in (input, other)))
+    if kind.category < dtypes.FLOAT:
+        return e.floor_divide(e.sub(input, e.fmod(input, other)), other)
+    quotient = e.div(input, other)
+    return quotient if quotient is NotImplemented else e.trunc(quotient)
+
+
+_ROUNDING = {None: e.div, "floor": e.floor_divide, "trunc": _towards_zero}
 
 
 @public(names=("divide", "true_divide"))
 def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Any:
-    """x / y, elementwise; ``rounding_mode`` is None, ``"trunc"`` or ``"floor"``."""
-    if rounding_mode == "trunc":
-        quotient = _pair(e.div, "div", input, other)
-        kind = dtypes.result(tuple(v._a if isinstance(v, TensorBase) else v for v in (input, other)))
-        result = e.trunc(quotient)
-        return result if kind.category >= dtypes.FLOAT else cast(result, kind.np)
+    """x / y, elementwise; ``rounding_mode`` is None, ``"trunc"`` or ``"floor"``.
+
+    The shapes are broadcast together; without a rounding mode integers become the default float type.
+
+    Raises:
+        RuntimeError: the rounding mode is another, or integers are rounded that were divided by 0 on the CPU.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.div(nnlite.tensor([7, -7]), 2, rounding_mode="trunc")
+        tensor([ 3, -3])
+    """
     if rounding_mode not in _ROUNDING:
         raise RuntimeError(
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
         )
+    if rounding_mode is not None:
+        _check_integers(f"div_{rounding_mode}", input, other)
     return _pair(_ROUNDING[rounding_mode], "div", input, other, out)
 
 
@@ -132,36 +149,73 @@ def _is_bool(value: Any) -> bool:
     return value._a.dtype.kind == "b" if isinstance(value, TensorBase) else isinstance(value, bool)
 
 
-def _checked(name: str, call: Any) -> Any:
-    """``call(x, y)`` that refuses what PyTorch refuses and an array library computes in its own way.
+def _is_integer(value: Any) -> bool:
+    return value._a.dtype.kind in "biu" if isinstance(value, TensorBase) else isinstance(value, int)
+
+
+def _check_integers(name: str, input: Any, other: Any) -> None:
+    """Refuse what PyTorch refuses of integers and an array library computes in its own way.
 
     Raises:
         NotImplementedError: both operands are bools.
-        RuntimeError: a negative number as the exponent of integers, or 0 as their divisor.
+        RuntimeError: a negative number as the exponent, or a 0 as or in the divisor. (A device that works on its own
+            divides by a tensor's 0 without an error, as PyTorch's CUDA does.)
     """
+    if not (_is_integer(input) and _is_integer(other)):
+        return
+    if _is_bool(input) and _is_bool(other):
+        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool' (convert one operand with .int())")
+    if name == "pow":
+        if type(other) is int and other < 0:
+            raise RuntimeError(
+                "Integers to negative integer powers are not allowed. (pow: convert the base with .float())"
+            )
+    elif _has_zero(other):
+        raise RuntimeError(f"ZeroDivisionError ({name} of integers by 0; mask the zeros or convert with .float())")
+
+
+def _has_zero(divisor: Any) -> bool:
+    """Whether a number or an element of an integer tensor is 0, as far as the host can tell without waiting."""
+    if not isinstance(divisor, TensorBase):
+        return not divisor
+    places = backend_of(divisor._a).positions((divisor._a == 0).reshape(-1))
+    return places is not None and len(places) > 0
+
+
+def _checked(name: str, call: Any) -> Any:
+    """``call(x, y)`` after the check of integers; floating point numbers cost it one look."""
 
     @functools.wraps(call)
     def checked(input: Any, other: Any, **options: Any) -> Any:
-        if isinstance(input, TensorBase) and input._a.dtype.kind in "biu":
-            if _is_bool(input) and _is_bool(other):
-                raise NotImplementedError(f"\"{name}\" not implemented for 'Bool' (convert one operand with .int())")
-            if type(other) is int and name == "pow" and other < 0:
-                raise RuntimeError(
-                    "Integers to negative integer powers are not allowed. (pow: convert the base with .float())"
-                )
-            if type(other) is int and name != "pow" and not other:
-                raise RuntimeError(f"ZeroDivisionError ({name} of integers by 0)")
+        if type(input) is int or (isinstance(input, TensorBase) and input._a.dtype.kind in "biu"):
+            _check_integers(name, input, other)
         return call(input, other, **options)
 
     return checked
 
 
+def _checked_reflected(name: str, call: Any) -> Any:
+    """``call(x, y)`` for ``y / x`` and its like."""
+
+    @functools.wraps(call)
+    def checked(input: Any, other: Any) -> Any:
+        if input._a.dtype.kind in "biu":
+            _check_integers(name, other, input)
+        return call(input, other)
+
+    return checked
+
+
 METHODS["__invert__"] = _invert
-for _name, _dunder, _call in (("pow", "__pow__", e.pow_), ("floor_divide", "__floordiv__", e.floor_divide),
-                              ("remainder", "__mod__", e.remainder), ("fmod", "", e.fmod)):  # fmt: skip
+for _name, _dunder, _call in (("pow", "pow", e.pow_), ("floor_divide", "floordiv", e.floor_divide),
+                              ("remainder", "mod", e.remainder), ("fmod", "", e.fmod)):  # fmt: skip
     FUNCTIONS[_name] = METHODS[_name] = _checked(_name, FUNCTIONS[_name])
+    METHODS[_name + "_"] = _checked(_name, METHODS[_name + "_"])
     if _dunder:
-        METHODS[_dunder] = _checked(_name, _call)
+        METHODS[f"__{_dunder}__"] = _checked(_name, _call)
+        METHODS[f"__i{_dunder}__"] = _checked(_name, METHODS[f"__i{_dunder}__"])
+    if _dunder in ("floordiv", "mod"):
+        METHODS[f"__r{_dunder}__"] = _checked_reflected(_name, METHODS[f"__r{_dunder}__"])
 
 
 @public(only_method=True)
@@ -244,18 +298,71 @@ def _(f: Any, g: Any, node: Any, x: Any) -> tuple[Any, ...]:
     return (g if high is None else f.zero_where(g, ~(x <= high)),)
 
 
+@op(saves=("x", "low", "high"), title="ClampBackward0")
+def _clamp_between(xp: Any, x: Any, low: Any, high: Any) -> Any:
+    if low is not None:
+        x = xp.maximum(x, low)
+    return x if high is None else xp.minimum(x, high)
+
+
+@_clamp_between.vjp
+def _(f: Any, g: Any, node: Any, x: Any, low: Any, high: Any) -> tuple[Any, ...]:
+    """A bound gets the gradient where it was put in; where they cross, the upper one."""
+    xn, low_node, high_node = node.edges
+    gx = low_gradient = high_gradient = None
+    if xn is not None:
+        gx = g if low is None else f.zero_where(g, ~(x >= low))
+        gx = unbroadcast(f, gx if high is None else f.zero_where(gx, ~(x <= high)), node.shapes[0])
+    if low_node is not None:
+        off = ~(x < low) if high is None else ~((x < low) & (low < high))
+        low_gradient = unbroadcast(f, f.zero_where(g, off), node.shapes[1])
+    if high_node is not None:
+        off = ~(x > high) if low is None else ~((x > high) | (high < low))
+        high_gradient = unbroadcast(f, f.zero_where(g, off), node.shapes[2])
+    return gx, low_gradient, high_gradient
+
+
+def _no_complex_bounds(*values: Any) -> None:
+    if any(isinstance(v, complex) or (isinstance(v, TensorBase) and v._a.dtype.kind == "c") for v in values):
+        raise NotImplementedError("clamp is not supported for complex types (clamp .real, .imag or .abs())")
+
+
+def _within(input: Any, *bounds: Any) -> Any:
+    """The input limited by tensors, numbers or None, in the dtype that they have in common."""
+    given = numbers_moved((input, *bounds)) or [input, *bounds]
+    raws = tuple(v._a if isinstance(v, TensorBase) else v for v in given if v is not None)
+    check_same_device("clamp", raws)
+    kind = dtypes.result(raws)
+    x = given[0] if given[0]._a.dtype == kind.np else cast(given[0], kind.np)
+    xp = backend_of(x._a).xp
+    return _clamp_between(x, *(
+        v if v is None
+        else wrap(xp.asarray(dtypes.number(v, kind), dtype=kind.np)) if not isinstance(v, TensorBase)
+        else v if v._a.dtype == kind.np else cast(v, kind.np)
+        for v in given[1:]
+    ))  # fmt: skip
+
+
 @public(names=("clip",))
 def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> Any:
     """The input limited to [min, max], elementwise; a bound is a number, a tensor, or None.
 
+    The shapes are broadcast together; the dtype is the one that the arguments have in common.
+
     Raises:
         RuntimeError: both bounds are None.
+        NotImplementedError: an argument is complex.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.clamp(nnlite.tensor([-2.0, 0.5, 3.0]), 0, 1)
+        tensor([0.0000, 0.5000, 1.0000])
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    _no_complex_bounds(input, min, max)
     if isinstance(min, TensorBase) or isinstance(max, TensorBase):
-        result = input if min is None else e.maximum(input, min)
-        result = result if max is None else e.minimum(result, max)
+        result = _within(input, min, max)
     else:
         bounds = tuple(b for b in (min, max) if b is not None)
         kind = dtypes.result((input._a, *bounds))
@@ -267,6 +374,7 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
 @public(names=("clip_",))
 def clamp_(input: Any, min: Any = None, max: Any = None) -> Any:
     """``clamp`` in place."""
+    _no_complex_bounds(input, min, max)
     if isinstance(min, TensorBase) or isinstance(max, TensorBase):
         return input.copy_(clamp(input, min, max))
     return in_place(_clamp, input, min=min, max=max)

@@ -92,7 +92,7 @@ trunc = unary("trunc", "trunc", lambda f, g: f.zeros_like(g))
 round_ = unary("round", lambda xp, x: xp.rint(x) if x.dtype.kind in "fcV" else x.copy(), lambda f, g: f.zeros_like(g))
 
 
-@sgn.vjp  # type: ignore[attr-defined, untyped-decorator]
+@sgn.vjp  # type: ignore[attr-defined]
 def _(f: Any, g: Any, node: Any, x: Any) -> tuple[Any, ...]:
     """For complex numbers what turns x, without what lengthens it: (g - Re(conj(g) s) s) / |x|."""
     if g.dtype.kind != "c":
@@ -188,12 +188,14 @@ maximum = binary(
     "maximum",
     lambda f, g, x, y: f.zero_where(_halved(f, g, x, y), x < y),
     lambda f, g, x, y: f.zero_where(_halved(f, g, x, y), x > y),
+    ordered=True,
 )
 minimum = binary(
     "minimum",
     "minimum",
     lambda f, g, x, y: f.zero_where(_halved(f, g, x, y), x > y),
     lambda f, g, x, y: f.zero_where(_halved(f, g, x, y), x < y),
+    ordered=True,
 )
 atan2 = binary(
     "atan2",
@@ -205,14 +207,14 @@ atan2 = binary(
 floor_divide = binary(
     "floor_divide", "floor_divide", lambda f, g: f.zeros_like(g), lambda f, g: f.zeros_like(g), title="DivBackward1"
 )
-remainder = binary("remainder", "remainder", lambda f, g: g, lambda f, g, x, y: -g * f.floor(x / y))
+remainder = binary("remainder", "remainder", lambda f, g: g, lambda f, g, x, y: -g * f.floor_divide(x, y))
 fmod = binary("fmod", "fmod", lambda f, g: g, lambda f, g, x, y: -g * f.trunc(x / y))
 eq = binary("eq", "equal")
 ne = binary("ne", "not_equal")
-lt = binary("lt", "less")
-le = binary("le", "less_equal")
-gt = binary("gt", "greater")
-ge = binary("ge", "greater_equal")
+lt = binary("lt", "less", ordered=True)
+le = binary("le", "less_equal", ordered=True)
+gt = binary("gt", "greater", ordered=True)
+ge = binary("ge", "greater_equal", ordered=True)
 logical_and = binary("logical_and", "logical_and")
 logical_or = binary("logical_or", "logical_or")
 logical_xor = binary("logical_xor", "logical_xor")
@@ -222,10 +224,10 @@ bitwise_xor = binary("bitwise_xor", "bitwise_xor")
 
 log_or_zero = unary(
     "log_or_zero",
-    lambda xp, x: xp.log(xp.where(x != 0 if x.dtype.kind == "c" else x > 0, x, xp.ones_like(x))),
-    lambda f, g, x: g * f.where(x != 0 if x.dtype.kind == "c" else x > 0, 1 / x, x * 0),
+    lambda xp, x: xp.log(xp.where(x == 0, xp.ones((), x.dtype), x)),
+    lambda f, g, x: f.zero_where(g / x, x == 0),
 )
-"""log(x), 0 where x <= 0: the derivative of x^y to y, which PyTorch defines as 0 at x = 0."""
+"""log(x), 0 where x = 0: the derivative of x^y to y, which PyTorch defines as 0 at x = 0."""
 
 
 for _pair, _formula, _names, _dunder, _numbers in (

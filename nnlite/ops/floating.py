@@ -21,7 +21,7 @@ atanh = unary("atanh", "arctanh", lambda f, g, x: g / (1 - x * x), to_float=True
 acosh_slope = unary(
     "acosh_slope",
     lambda xp, x: 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1) if x.dtype.kind == "c" else xp.sqrt(x * x - 1)),
-    lambda f, g, x, out: -g * x * out * (out * out),
+    lambda f, g, x: -g * x * f.acosh_slope(x) ** 3,
 )
 """The derivative of acosh, 1 / sqrt(x^2 - 1), on the branch that complex numbers have."""
 

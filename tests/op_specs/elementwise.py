@@ -157,7 +157,7 @@ BINARY = [
         "remainder",
         np.remainder,
         lambda rng: [of(distinct(rng, 2, 3), uniform(rng, 0.6, 0.9, 3)), of(distinct(rng, 4), -0.7)],
-        covers=("floor",),
+        covers=("floor_divide",),
         extreme=False,
         dtypes=SINGLES,
     ),
