@@ -51,12 +51,12 @@ def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
     return (f.getitem(g, index=node.attrs["index"]),)
 
 
-@op("index", title="IndexBackward0")
-def _take(xp: Any, x: Any, *, index: Any) -> Any:
+@op("index", title=lambda node: node.attrs.get("title", "IndexBackward0"))
+def take_at(xp: Any, x: Any, *, index: Any, title: str = "IndexBackward0") -> Any:
     return x[index]
 
 
-@_take.vjp
+@take_at.vjp
 def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
     return (f.put_index(g, index=node.attrs["index"], shape=node.shapes[0]),)
 
@@ -183,7 +183,7 @@ def _index_array(part: Any, a: Any) -> Any:
         raw = part._a
         if raw.dtype.kind not in "iub" or raw.dtype.name in ("int8", "int16"):
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-        if raw.ndim == 0 and raw.dtype.kind == "i":
+        if raw.ndim == 0 and raw.dtype.kind == "i" and not hasattr(raw, "level"):  # a batched one stays an array
             return int(part)
         if type(raw) is not type(a):
             raw = _follow(raw, a)
@@ -220,6 +220,8 @@ def _listed(part: Any) -> np.ndarray:
 def _follow(raw: Any, a: Any) -> Any:
     """Index arrays may lie on the CPU; they go where the tensor is."""
     source, target = backend_of(raw), backend_of(a)
+    if source.name == target.name:  # one of the two is batched
+        return raw
     if source.name != "cpu":
         check_same_device("index", (a, raw))
     return target.from_host(source.to_host(raw), target.index_of(a))
@@ -246,8 +248,13 @@ def _check_bounds(backend: Any, a: Any, parts: list[Any]) -> None:
             axis += part.ndim
             continue
         if hasattr(part, "dtype"):
-            backend.check_index(part, a.shape[axis], "index")
+            backend_of(part).check_index(part, a.shape[axis], "index")
         axis += 1
+
+
+def masked_positions(xp: Any, mask: Any) -> Any:
+    """For each element of a raw mask the number of true ones up to it, less 1: which of them it is, from 0 on."""
+    return xp.cumsum(mask.reshape(-1), axis=0, dtype="int64").reshape(mask.shape) - 1
 
 
 def _mask(part: Any) -> bool:
@@ -290,7 +297,7 @@ def __getitem__(input: Any, index: Any) -> Any:
     basic, advanced = _normalise(input, index)
     if basic is not None:
         input = _window(input, basic)
-    return input if advanced is None else _take(input, index=kept(input, advanced))
+    return input if advanced is None else take_at(input, index=kept(advanced, input), title="IndexBackward0")
 
 
 def _window(input: Any, index: Any) -> Any:
@@ -300,21 +307,22 @@ def _window(input: Any, index: Any) -> Any:
         raise _explain(input, index, error) from None
 
 
-def kept(input: Any, index: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The index arrays; copies where backward will use them again, since the user may write to them meanwhile."""
-    if not mode.grad or node_of(input) is None:
+def kept(index: tuple[Any, ...], *tensors: Any) -> tuple[Any, ...]:
+    """The index arrays; copies where the derivative of one of the tensors will use them again, since the user may write
+    to them meanwhile."""
+    if not mode.grad or all(node_of(t) is None for t in tensors):
         return index
     return tuple(part.copy() if hasattr(part, "dtype") else part for part in index)
 
 
-@op("put_", title="CopySlices")
-def write_index(xp: Any, x: Any, values: Any, *, index: Any) -> Any:
+@op("put_", title=lambda node: node.attrs.get("title", "IndexPutBackward0"))
+def write_index(xp: Any, x: Any, values: Any, *, index: Any, title: str = "IndexPutBackward0") -> Any:
     out = x.copy()
     out[index] = values
     return out
 
 
-def write_index_in_place(xp: Any, x: Any, values: Any, *, index: Any) -> None:
+def write_index_in_place(xp: Any, x: Any, values: Any, *, index: Any, title: str = "IndexPutBackward0") -> None:
     x[index] = values
 
 
@@ -400,6 +408,11 @@ def __setitem__(input: Any, index: Any, value: Any) -> None:
         IndexError: there is no such index.
         RuntimeError: the value's shape or device does not fit; or, with index tensors, its dtype is another.
     """
+    assign(input, index, value, write_index)
+
+
+def assign(input: Any, index: Any, value: Any, write: Any) -> None:
+    """``input[index] = value``, by an operation of index arrays that may do something else than to replace."""
     basic, advanced = _normalise(input, index)
     if isinstance(value, list | tuple):
         value = np.asarray(value)
@@ -407,7 +420,7 @@ def __setitem__(input: Any, index: Any, value: Any) -> None:
         check_same_device("__setitem__", (input._a, value._a))
     window = input if basic is None else _window(input, basic)
     if advanced is not None:
-        _put(window, advanced, value)
+        _put(window, advanced, value, write)
         return
     values = values_for(window, value)
     shape, given = window._a.shape, values._a.shape
@@ -423,8 +436,8 @@ def _without_leading_ones(values: Any) -> Any:
     return values.reshape(shape[first:]) if first else values
 
 
-def _put(input: Any, index: tuple[Any, ...], value: Any) -> None:
-    """``input[index] = value`` for an index with arrays."""
+def _put(input: Any, index: tuple[Any, ...], value: Any, write: Any) -> None:
+    """``input[index] = value`` for an index with arrays, or what else the operation ``write`` does there."""
     if isinstance(value, TensorBase) and value._a.dtype != input._a.dtype and (value._a.ndim or not _mask(index[0])):
         mine, other = (dtypes.TITLES[dtypes.from_numpy[t._a.dtype].name] for t in (input, value))
         raise RuntimeError(
@@ -433,7 +446,7 @@ def _put(input: Any, index: tuple[Any, ...], value: Any) -> None:
         )
     values = _without_leading_ones(values_for(input, value))
     try:
-        in_place(write_index, input, values, index=kept(input, index))
+        in_place(write, input, values, index=kept(index, input, values), title="IndexPutBackward0")
     except (RuntimeError, ValueError, TypeError) as error:
         target = input._a[index].shape
         try:
@@ -446,26 +459,6 @@ def _put(input: Any, index: tuple[Any, ...], value: Any) -> None:
             f"shape mismatch: value tensor of shape {list(values._a.shape)} cannot be broadcast to indexing result of "
             f"shape {list(target)}"
         ) from error
-
-
-@public
-def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
-    """A copy of the input with ``x[indices] = values``; with ``accumulate`` values at one position add up."""
-    return index_put_(input.clone(), indices, values, accumulate)
-
-
-@public(only_method=True)
-def index_put_(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
-    """``x[indices] = values``; with ``accumulate`` values at one position add up."""
-    if not accumulate:
-        input[tuple(indices)] = values
-        return input
-    return input.add_(_scattered(input, tuple(indices), values))
-
-
-def _scattered(input: Any, indices: Any, values: Any) -> Any:
-    _, raw = _normalise(input, indices)
-    return _put_index(values, index=raw, shape=input._a.shape)
 
 
 @public
@@ -482,7 +475,8 @@ def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
     if not input._a.ndim:
         return index_select(input.reshape(1), 0, index)[0]
     backend_of(input._a).check_index(index._a, input._a.shape[axis], "index_select", low=0)
-    return _take(input, index=kept(input, (slice(None),) * axis + (index._a.reshape(-1),)))
+    at = kept((slice(None),) * axis + (index._a.reshape(-1),), input)
+    return take_at(input, index=at, title="IndexSelectBackward0")
 
 
 @public
@@ -503,8 +497,10 @@ def masked_select(input: Any, mask: Any, *, out: Any = None) -> Any:
         return put(masked_select(input, mask), out, input, mask, exact=True)
     if mask._a.dtype.kind != "b":
         raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype} (compare: mask != 0)")
+    check_same_device("masked_select", (input._a, mask._a))
     shape = np.broadcast_shapes(input._a.shape, mask._a.shape)
-    return input.expand(shape)[mask.expand(shape)]
+    window = input.expand(shape)
+    return take_at(window, index=kept((mask.expand(shape)._a,), window), title="MaskedSelectBackward0")
 
 
 @public

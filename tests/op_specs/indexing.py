@@ -119,12 +119,12 @@ SPECS = [
         edges=lambda rng: [of(normal(rng, 2, 3), 0, np.zeros((0, 3), np.int64))],
     ),
     OpSpec(
-        "put_along_axis",
+        "add_index",
         nnlite.scatter_add,
         lambda rng: [of(normal(rng, 2, 3), 0, _PLACES, normal(rng, 2, 3))],
         _numpy_scatter,
         title="scatter_add",
-        covers=("take_along_axis",),
+        covers=("index",),
     ),
     OpSpec(
         "put_",
@@ -158,7 +158,7 @@ SPECS = [
         title="copy_",
     ),
     OpSpec(
-        "put_index",
+        "add_index",
         lambda x, index, values: (x * 1).index_put_((index,), values, accumulate=True),
         lambda rng: [of(normal(rng, 3), np.array([0, 0, 2]), normal(rng, 3))],
         _write_reference(lambda x, index, values: np.add.at(x, index, values)),
