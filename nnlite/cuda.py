@@ -7,6 +7,7 @@ no or 0 there, and whatever needs a device raises an error that says what is mis
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, NoReturn
 
@@ -25,6 +26,7 @@ __all__ = [
     "get_device_name",
     "get_device_properties",
     "get_rng_state",
+    "get_rng_state_all",
     "initial_seed",
     "is_available",
     "is_bf16_supported",
@@ -35,8 +37,11 @@ __all__ = [
     "mem_get_info",
     "memory_allocated",
     "memory_reserved",
+    "seed",
+    "seed_all",
     "set_device",
     "set_rng_state",
+    "set_rng_state_all",
     "synchronize",
 ]
 
@@ -325,6 +330,28 @@ def manual_seed_all(seed: int) -> None:
         _generator(index).manual_seed(seed)
 
 
+def seed() -> None:
+    """Seed the random numbers of the current device from the system's source of randomness.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cuda.seed()
+    """
+    if _found() is not None:
+        _generator(None).seed()
+
+
+def seed_all() -> None:
+    """Seed the random numbers of all cuda devices, all alike, from the system's source of randomness.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cuda.seed_all()
+    """
+    if _found() is not None:
+        manual_seed_all(rng.fresh_seed())
+
+
 def initial_seed() -> int:
     """The seed of the current device's random numbers.
 
@@ -364,6 +391,27 @@ def set_rng_state(new_state: Any, device: Any = "cuda") -> None:
         ...     nnlite.cuda.set_rng_state(nnlite.cuda.get_rng_state())
     """
     _generator(_number(device)).set_state(new_state)
+
+
+def get_rng_state_all() -> list[Any]:
+    """The states of the random numbers of all cuda devices.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cuda.set_rng_state_all(nnlite.cuda.get_rng_state_all())
+    """
+    return [get_rng_state(index) for index in range(device_count())]
+
+
+def set_rng_state_all(new_states: Iterable[Any]) -> None:
+    """Set the states of the random numbers of all cuda devices to those that `get_rng_state_all` gave.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.cuda.set_rng_state_all(nnlite.cuda.get_rng_state_all())
+    """
+    for index, state in enumerate(new_states):
+        set_rng_state(state, index)
 
 
 def _generator(number: int | None) -> rng.Generator:

@@ -35,6 +35,7 @@ LAYERS = [
         "nnlite.func",
         "nnlite.optim",
         "nnlite.profiler",
+        "nnlite.random",
         "nnlite.serialization",
         "nnlite.utils",
     ],

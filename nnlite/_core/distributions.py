@@ -194,28 +194,50 @@ def gamma(shape: Any, where: Any, generator: Generator | None = None) -> Any:
     """
     backend, index, source = setting(where, generator)
     with backend.use(index):
+        out, logs = _gamma_parts(backend, source, shape)
+        return _positive(backend.xp, out * backend.xp.exp(logs), shape)
+
+
+def dirichlet(concentration: Any, where: Any, generator: Generator | None = None) -> Any:
+    """Dirichlet vectors along the last axis: gamma numbers over their sum, in logarithms, so that small ones stay."""
+    backend, index, source = setting(where, generator)
+    with backend.use(index):
         xp = backend.xp
-        wide = shape.dtype == "float64"
-        alpha = shape.reshape(-1).astype("float64" if wide else "float32")
-        boost = xp.log(open_uniform(source.bits(alpha.size), wide)) / alpha
-        d = xp.where(alpha < 1, alpha + 1, alpha) - 1 / 3
-        c = 1 / xp.sqrt(9 * d)
+        out, logs = _gamma_parts(backend, source, concentration)
+        logs = (xp.log(out) + logs).reshape(concentration.shape)
+        if not logs.size:
+            return concentration.copy()
+        weights = xp.exp(logs - logs.max(-1, keepdims=True))
+        return _positive(xp, weights / weights.sum(-1, keepdims=True), concentration)
 
-        def trial(bits: Any, at: Any) -> tuple[Any, Any]:
-            u = open_uniform(bits, wide)
-            x = xp.sqrt(-2 * xp.log(u[0])) * xp.cos(u[1] * (2 * math.pi))
-            v = 1 + c[at] * x
-            positive = v > 0
-            v = xp.where(positive, v * v * v, 1.0).astype(alpha.dtype, copy=False)
-            d_ = d[at]
-            return d_ * v, positive & (xp.log(u[2]) < 0.5 * x * x + d_ - d_ * v + d_ * xp.log(v))
 
-        everything = xp.ones(alpha.size, "bool")
-        out = _by_trial(backend, source, 3, 12, everything, alpha.dtype, trial)
-        out = xp.where(alpha < 1, out * xp.exp(boost), out)
-        smallest = _SMALLEST_NORMAL[dtypes.from_numpy[shape.dtype].name]
-        out = xp.where(xp.isnan(alpha), alpha, xp.maximum(out, smallest))
-        return out.reshape(shape.shape).astype(shape.dtype, copy=False)
+def _positive(xp: Any, x: Any, like: Any) -> Any:
+    """``x`` in the shape and dtype of ``like``, and not below the smallest normal number."""
+    smallest = _SMALLEST_NORMAL[dtypes.from_numpy[like.dtype].name]
+    return xp.maximum(x, smallest).reshape(like.shape).astype(like.dtype, copy=False)
+
+
+def _gamma_parts(backend: Backend, source: Generator, shape: Any) -> tuple[Any, Any]:
+    """Gamma numbers as a factor and the logarithm of another, of one dimension."""
+    xp = backend.xp
+    wide = shape.dtype == "float64"
+    alpha = shape.reshape(-1).astype("float64" if wide else "float32")
+    small = alpha < 1
+    boost = xp.where(small, xp.log(open_uniform(source.bits(alpha.size), wide)) / alpha, xp.zeros((), alpha.dtype))
+    d = xp.where(small, alpha + 1, alpha) - 1 / 3
+    c = 1 / xp.sqrt(9 * d)
+
+    def trial(bits: Any, at: Any) -> tuple[Any, Any]:
+        u = open_uniform(bits, wide)
+        x = xp.sqrt(-2 * xp.log(u[0])) * xp.cos(u[1] * (2 * math.pi))
+        v = 1 + c[at] * x
+        positive = v > 0
+        v = xp.where(positive, v * v * v, xp.ones((), v.dtype))
+        d_ = d[at]
+        return d_ * v, positive & (xp.log(u[2]) < 0.5 * x * x + d_ - d_ * v + d_ * xp.log(v))
+
+    out = _by_trial(backend, source, 3, 12, xp.ones(alpha.size, "bool"), alpha.dtype, trial)
+    return xp.where(xp.isnan(alpha), alpha, out), boost
 
 
 def with_replacement(weights: Any, samples: int, where: Any, generator: Generator | None = None) -> Any:

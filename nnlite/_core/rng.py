@@ -8,8 +8,10 @@ generator's state is its seed and how many blocks it has used.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from .tensor_base import TensorBase, wrap
 _MASK = (1 << 64) - 1
 
 
-def _fresh_seed() -> int:
+def fresh_seed() -> int:
     """63 bits of the system's source of randomness."""
     return int.from_bytes(os.urandom(8), "little") >> 1
 
@@ -63,7 +65,7 @@ class Generator:
 
     def seed(self) -> int:
         """Start the stream of a seed from the system's source of randomness; returns it."""
-        self.manual_seed(_fresh_seed())
+        self.manual_seed(fresh_seed())
         return self._seed
 
     def initial_seed(self) -> int:
@@ -164,7 +166,7 @@ def manual_seed(seed: int) -> Generator:
 
 def seed() -> int:
     """Seed all default generators from the system's source of randomness; returns the seed."""
-    value = _fresh_seed()
+    value = fresh_seed()
     manual_seed(value)
     return value
 
@@ -182,6 +184,45 @@ def get_rng_state() -> Any:
 def set_rng_state(new_state: Any) -> None:
     """Set the state of the CPU's default generator."""
     cpu_generator.set_state(new_state)
+
+
+@contextlib.contextmanager
+def fork_rng(
+    devices: Iterable[Any] | None = None, enabled: bool = True, _caller: str = "fork_rng", _devices_kw: str = "devices",
+    device_type: str = "cuda",
+) -> Iterator[None]:  # fmt: skip
+    """A context that leaves the random numbers of the CPU and of ``devices`` as they were before it.
+
+    Args:
+        devices: the devices, as numbers or device objects; None for all of the type.
+        enabled: False does nothing.
+        device_type: the type of the devices.
+
+    Example:
+        >>> import nnlite
+        >>> before = nnlite.get_rng_state()
+        >>> with nnlite.random.fork_rng():
+        ...     x = nnlite.rand(3)
+        >>> bool((nnlite.get_rng_state() == before).all())
+        True
+    """
+    kind = as_device(device_type).type
+    if not enabled:
+        yield
+        return
+    if devices is None:
+        # A device that nobody used has no generator yet; it starts from the seed.
+        generators = [g for (name, _), g in _generators.items() if name in ("cpu", kind)]
+    else:
+        named = [device(kind, d) if isinstance(d, int) else as_device(d) for d in devices]
+        generators = [cpu_generator, *(default_generator(*available(d)) for d in named)]
+    kept, seeds = [(g, g.clone_state()) for g in generators], list(_seed_of_all)
+    try:
+        yield
+    finally:
+        for generator, state in kept:
+            generator._seed, generator._used = state._seed, state._used
+        _seed_of_all[:] = seeds
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import draws, patterns, ranges, refills
+from . import draws, gammas, patterns, ranges, refills
 from .data import as_tensor, asarray, from_dlpack, from_numpy, frombuffer, scalar_tensor, tensor
 from .patterns import empty, empty_like, full, full_like, ones, ones_like, zeros, zeros_like
 from .ranges import arange, linspace
@@ -19,6 +19,7 @@ __all__ = [
     "frombuffer",
     "full",
     "full_like",
+    "gammas",
     "linspace",
     "ones",
     "ones_like",
