@@ -62,6 +62,7 @@ from .tensor import Tensor
 
 from ._functions import *  # isort: skip
 from . import autograd, cuda, nn, optim, special, utils  # isort: skip
+from . import random  # isort: skip
 from ._info import finfo, iinfo, is_complex, is_floating_point, is_nonzero, is_tensor, numel, typename
 from ._printing import set_printoptions
 from .serialization import load, save
