@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided as _numpy_as_strided
 
+from .positions import scatter_add
+
+from .fourier import Fourier
+
 # Coefficients of W. J. Cody, "Rational Chebyshev approximations for the error function",
 # Mathematics of Computation 23 (1969), 631-637; relative error below 1e-16 in float64.
 _SMALL_P = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2,
@@ -50,31 +54,6 @@ def erf(x: np.ndarray) -> np.ndarray:
 def as_strided(x: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
     """A view of ``x`` with these sizes and strides in bytes, starting at its first element."""
     return _numpy_as_strided(x, shape, strides)
-
-
-_CHUNK = 1 << 20
-
-
-def scatter_add(x: np.ndarray, index: Any, values: Any) -> None:
-    """``x[index] += values`` in place; repeated positions add up."""
-    if type(index) is tuple and len(index) == 1:
-        (index,) = index
-    if type(index) is np.ndarray and index.dtype.kind in "iu" and x.ndim > 1 and x.flags.c_contiguous and x.size:
-        _add_rows(x.reshape(x.shape[0], -1), index, values, x.shape[1:])
-    else:
-        np.add.at(x, index, values)
-
-
-def _add_rows(x: np.ndarray, index: np.ndarray, values: Any, row: tuple[int, ...]) -> None:
-    """Add rows through positions in the flat array: NumPy's loop for one index into one axis is 3 to 4 times faster."""
-    size = x.shape[1]
-    where = index.reshape(-1, 1).astype(np.intp, copy=False)
-    values = np.broadcast_to(values, index.shape + row).reshape(-1, size)
-    columns = np.arange(size)
-    step = max(_CHUNK // size, 1)
-    for start in range(0, len(where), step):
-        part = slice(start, start + step)
-        np.add.at(x.reshape(-1), (where[part] * size + columns).reshape(-1), values[part].reshape(-1))
 
 
 class _Stream(threading.local):
@@ -123,6 +102,7 @@ class Namespace:
 
     as_strided = staticmethod(as_strided)
     erf = staticmethod(erf)
+    fft = Fourier()
     random_bits = staticmethod(random_bits)
     scatter_add = staticmethod(scatter_add)
     sum = _reduction(np.add)

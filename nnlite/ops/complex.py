@@ -325,7 +325,7 @@ def adjoint(input: Any) -> Any:
     Example:
         >>> import nnlite
         >>> nnlite.tensor([[1j, 2]]).adjoint()
-        tensor([[-0.-1.j],
+        tensor([[0.-1.j],
                 [2.-0.j]])
     """
     ndim = _tensor("adjoint", input)._a.ndim

@@ -14,6 +14,7 @@ from . import reduce
 from ._axes import axes_of, axis_of
 from ._public import FUNCTIONS, METHODS, public, put
 from .arithmetic import clamp, where
+from .complex import real
 from .shape import squeeze
 
 
@@ -197,7 +198,7 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False, *, out: Any = None) -
     if not x._a.size:
         result = e.log(reduce.sum(e.exp(x), axes, keepdim))
         return result if out is None else put(result, out)
-    largest = reduce.amax(x.detach(), () if axes is None else axes, True)
+    largest = reduce.amax(real(x.detach()), () if axes is None else axes, True)
     largest = where(e.abs(largest) == math.inf, 0.0, largest).to(x.dtype)
     total = e.log(reduce.sum(e.exp(x - largest), axes, True)) + largest
     result = total if keepdim else total.reshape(()) if axes is None else squeeze(total, axes)

@@ -13,6 +13,8 @@ from . import arithmetic
 from . import elementwise as e
 from ._axes import axis_of
 from ._public import public, put
+from ._wide import widened
+from .complex import conj
 from .linalg import bmm, dot, matmul, mm, mv, outer
 from .reduce import sum as _total
 from .shape import permute, reshape
@@ -65,6 +67,7 @@ def addmv_(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> 
 
 
 @public
+@widened
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
     """beta input + alpha times the outer product of two vectors."""
     product = outer(vec1, vec2)
@@ -110,9 +113,7 @@ def vdot(input: Any, other: Any, *, out: Any = None) -> Any:
     """The inner product of two vectors, of the first one's conjugate."""
     if not isinstance(input, TensorBase):
         raise not_a_tensor("vdot", 0, input)
-    if input._a.dtype.kind == "c":
-        raise NotImplementedError("vdot(): complex numbers have no conjugate here yet; compute it from real parts")
-    result = dot(input, other)
+    result = dot(conj(input), other)
     return result if out is None else put(result, out)
 
 

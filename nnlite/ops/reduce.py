@@ -7,12 +7,14 @@ import math
 from typing import Any
 
 from .._core import dtypes
-from .._core.op import cast, not_a_tensor, op
+from .._core.op import cast, conjugate, not_a_tensor, op
 from .._core.tensor_base import TensorBase, wrap
 from ..backends import backend_of
 from . import elementwise as e
 from ._axes import axes_of, axis_of, restore
 from ._public import public, put
+from ._wide import widened
+from .complex import imag, real
 
 
 def _wide(x: Any) -> Any:
@@ -59,13 +61,14 @@ def _count(shape: tuple[int, ...], axis: Any) -> float:
 
 @op(saves=("x", "out"), title="ProdBackward0")
 def _prod(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
-    return xp.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+    return xp.prod(x, axis=axis, keepdims=keepdims, dtype=_wide(x) or x.dtype).astype(x.dtype)
 
 
 @_prod.vjp
 def _(f: Any, g: Any, node: Any, x: Any, out: Any) -> tuple[Any, ...]:
     shape, axis, keepdims = node.shapes[0], node.attrs["axis"], node.attrs["keepdims"]
     # The product of the others: divide, except at zeros, where they are multiplied up with the zero replaced by 1.
+    x = conjugate(f, x)
     zero = x == 0
     filled = f.where(zero, x * 0 + 1, x)
     others = f.prod(filled, axis=axis, keepdims=True)
@@ -136,7 +139,7 @@ def _all(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
 
 @op(title="CumsumBackward0")
 def _cumsum(xp: Any, x: Any, *, axis: int) -> Any:
-    return xp.cumsum(x, axis=axis, dtype=x.dtype)
+    return xp.cumsum(x, axis=axis, dtype=_wide(x) or x.dtype).astype(x.dtype, copy=False)
 
 
 @_cumsum.vjp
@@ -244,8 +247,16 @@ def var(
     axes = axes_of(dim, input._a.ndim)
     count = _count(input._a.shape, axes)
     centred = input - _mean(input, axis=axes, keepdims=True)
-    total = _sum(centred * centred, axis=axes, keepdims=keepdim)
+    total = _sum(_squares(centred), axis=axes, keepdims=keepdim)
     return total / (builtins.max(count - correction, 0.0) if count == count else math.nan)
+
+
+def _squares(x: Any) -> Any:
+    """|x|^2."""
+    if x._a.dtype.kind != "c":
+        return x * x
+    a, b = real(x), imag(x)
+    return a * a + b * b
 
 
 @public(numpy_names=True)
@@ -404,6 +415,8 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> 
     if p == "nuc":
         raise NotImplementedError("norm(): the nuclear norm is not implemented; use the vector norms 'fro' or a number")
     p = float(p)
+    if input._a.dtype.kind == "c" and p != 2:
+        input = e.abs(input)
     if math.isinf(p):
         return (amax if p > 0 else amin)(e.abs(input), () if dim is None else dim, keepdim)
     if p == 0:
@@ -412,12 +425,18 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> 
         return sum(e.abs(input), dim, keepdim)
     if p == 2:
         return _norm2(input, axis=axes_of(dim, input._a.ndim), keepdims=keepdim)
+    return _norm_of_powers(input, p, dim, keepdim)
+
+
+@widened
+def _norm_of_powers(input: Any, p: float, dim: Any, keepdim: bool) -> Any:
     return e.pow_(sum(e.pow_(e.abs(input), p), dim, keepdim), 1 / p)
 
 
 @op(saves=("x", "out"), title="LinalgVectorNormBackward0")
 def _norm2(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
-    return xp.sqrt(xp.sum(xp.square(xp.absolute(x)), axis=axis, keepdims=keepdims, dtype=_wide(x))).astype(x.dtype)
+    sizes = xp.absolute(x)
+    return xp.sqrt(xp.sum(xp.square(sizes), axis=axis, keepdims=keepdims, dtype=_wide(x))).astype(sizes.dtype)
 
 
 @_norm2.vjp
