@@ -15,6 +15,9 @@ import numpy as np
 
 from ..backends.registry import tables
 from . import dtypes
+from .anomaly import anomaly, look_for_nan, tell_of
+from .batched.array import BatchedArray
+from .batched.crossing import derivative_by_example, settle
 from .grad_mode import mode
 from .node import AccumulateGrad, Node
 from .op import cast, recorded
@@ -94,6 +97,7 @@ class _Walk:
         heap, pending = self.heap, self.pending
         create, retain, wanted, catch = self.create, self.retain, self.wanted, self.catch
         kind: Any = None
+        watched = create or anomaly.on  # batched gradients are seen to below, when the first one comes
         results: Any
         f: Any = recorded
         key = heappop(heap) if heap else None
@@ -132,14 +136,21 @@ class _Walk:
                 if f is None:
                     f, g = _as_arrays(g)
                 kind = type(g) if type(g) is not list else None  # each list has to be looked at
+                watched = watched or issubclass(f.backend_.array_type, BatchedArray)
             try:
                 if create and op.composite is not None:
                     results = _through_composite(op.composite, g, node, saved)
                 else:
                     results = op.backward(f, g, node, saved)
             except Exception as error:
-                error.add_note(f"nnlite: in {node.name()}, the backward of the operation at {node.location}")
-                raise
+                results = derivative_by_example(op, g, node, saved)
+                if results is None:
+                    if anomaly.on:
+                        tell_of(node)
+                    error.add_note(f"nnlite: in {node.name()}, the backward of the operation at {node.location}")
+                    raise
+            if watched:
+                results = self.watch(node, results, g)
             if hooks is not None and hooks.after:
                 results = self.call_after(node, results, g)
             if not retain and saved:
@@ -189,6 +200,13 @@ class _Walk:
         if hooks is not None:
             for hook in tuple(hooks.post.values()):
                 hook(leaf)
+
+    def watch(self, node: Node, results: tuple[Any, ...], g: Any) -> tuple[Any, ...]:
+        """What only some walks need: sums over the examples of a ``vmap``, the search for NaN."""
+        results = settle(node.edges, results)
+        if anomaly.on and anomaly.check_nan:
+            look_for_nan(node, results)
+        return results
 
     def call_before(self, node: Any, g: Any) -> Any:
         """Run the hooks that see the gradient before the rule does."""

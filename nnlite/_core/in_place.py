@@ -86,6 +86,7 @@ def _write(op: Op, name: str, xa: Any, raws: list[Any], attrs: dict[str, Any]) -
     for a in raws:
         if type(a) is not type(xa) and type(a) in tables:
             check_same_device(name, raws)
+            check_same_batch(name, xa, a)
     if 0 in xa.strides and xa.size > 1 and not (op.write is not None and getattr(raws[1], "size", 0) == 1):
         check_no_element_twice(name, xa)
     try:
@@ -101,6 +102,17 @@ def _write(op: Op, name: str, xa: Any, raws: list[Any], attrs: dict[str, Any]) -
     if tuple(result.shape) != tuple(xa.shape):
         raise _shape_error(xa, [result], RuntimeError("shapes differ"))
     xa[...] = result
+
+
+def check_same_batch(name: str, xa: Any, other: Any) -> None:
+    """Raise if the examples of a ``vmap`` would have to write different values to what they share."""
+    mine, its = (getattr(a, "level", None) for a in (xa, other))
+    if its is not None and (mine is None or mine.id < its.id):
+        raise RuntimeError(
+            f"vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in "
+            f"extra_args that has more elements than `self`: {name} would write a value for each example to a tensor "
+            f"that all examples share. Use the operation that makes a new tensor, or make `self` from an input."
+        )
 
 
 def check_no_element_twice(name: str, xa: Any) -> None:

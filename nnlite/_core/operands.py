@@ -13,9 +13,12 @@ from .tensor_base import TensorBase, wrap
 
 
 class _Transfer:
-    """``transfer.to(tensor, array)`` is the tensor on the array's device; ``nnlite/ops/transfer.py`` puts it there."""
+    """What layers above put here: ``transfer.to(tensor, array)`` is the tensor on the array's device
+    (``nnlite/ops/transfer.py``), ``transfer.lift(operands)`` are the operands with all tensors batched where one is,
+    None if there is nothing to do (``batched/crossing.py``)."""
 
     to: Any = None
+    lift: Any = None
 
 
 transfer = _Transfer()
@@ -29,6 +32,8 @@ def numbers_moved(values: Any) -> list[Any] | None:
     target = next((v._a for v in values if isinstance(v, TensorBase) and type(v._a) is not np.ndarray), None)
     if target is None:
         return None
+    if any(hasattr(v._a, "level") for v in values if isinstance(v, TensorBase)):
+        return transfer.lift(values)
     movable = [isinstance(v, TensorBase) and type(v._a) is np.ndarray and not v._a.ndim for v in values]
     if not any(movable):
         return None
@@ -113,7 +118,12 @@ def broadcast_error(a: tuple[int, ...], b: tuple[int, ...]) -> RuntimeError:
 
 def as_array(raw: Any, like: Any) -> Any:
     """A 0-d array in place of the scalar that NumPy returns for 0-d inputs."""
-    return tables[type(like)].backend_.xp.asarray(raw)
+    try:
+        return tables[type(like)].backend_.xp.asarray(raw)
+    except TypeError:
+        if type(raw) in tables:  # of an operation whose result is batched and whose first input is not, or conversely
+            return raw
+        raise
 
 
 def number_for(value: Any, array: Any) -> Any:

@@ -16,6 +16,19 @@ from .tensor_base import wrap
 from .views import PartOf, View, live_node, node_of
 
 Rule = Callable[..., tuple[Any, ...]]
+
+
+class _Batches:
+    """``rerun(name, arrays, attributes)``: the operation again where a batched array stands behind one that is the same
+    for all examples; None if there is none. ``batched/crossing.py`` puts the real one here."""
+
+    @staticmethod
+    def rerun(name: str, raws: Any, attrs: Any) -> Any:
+        return None
+
+
+batches = _Batches()
+
 OUT = -1
 """Stands for "the output" among the sources of saved values; ``OUT - i`` for output ``i`` of several."""
 
@@ -225,7 +238,12 @@ def _call_of_one(self: Op) -> Callable[..., Any]:
             xa = x._a
         except AttributeError:
             raise first_foreign(name, (x,)) from None
-        r = impl[type(xa)](xa, **attrs)
+        try:
+            r = impl[type(xa)](xa, **attrs)
+        except (TypeError, IndexError):
+            r = batches.rerun(name, (xa,), attrs)
+            if r is None:
+                raise
         if type(r) is not type(xa):
             r = as_array(r, xa)
         t = _new(tensor_base.tensor_class)
@@ -284,8 +302,10 @@ def _call_of_two(self: Op) -> Callable[..., Any]:
             raise first_foreign(name, (x, y)) from None
         try:
             r = impl[type(xa)](xa, ya, **attrs)
-        except (ValueError, TypeError) as error:
-            raise explain(name, error, (xa, ya)) from error
+        except (ValueError, TypeError, IndexError) as error:
+            r = batches.rerun(name, (xa, ya), attrs)
+            if r is None:
+                raise explain(name, error, (xa, ya)) from error
         if type(r) is not type(xa):
             r = as_array(r, xa)
         t = _new(tensor_base.tensor_class)
@@ -339,8 +359,10 @@ def _call_of_many(self: Op) -> Callable[..., Any]:
         kind = type(raws[0])
         try:
             result = impl[kind](*raws, **attrs)
-        except (ValueError, TypeError) as error:
-            raise explain(name, error, raws) from error
+        except (ValueError, TypeError, IndexError, AttributeError) as error:
+            result = batches.rerun(name, raws, attrs)
+            if result is None:
+                raise explain(name, error, raws) from error
         if not simple:
             return _several(self, inputs, raws, attrs, result)
         if type(result) is not kind:
