@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided as _numpy_as_strided
 
-from .positions import scatter_add
+from .linear_algebra import LinearAlgebra
 
 from .fourier import Fourier
+from .positions import scatter_add
 
 # Coefficients of W. J. Cody, "Rational Chebyshev approximations for the error function",
 # Mathematics of Computation 23 (1969), 631-637; relative error below 1e-16 in float64.
@@ -102,6 +103,7 @@ class Namespace:
 
     as_strided = staticmethod(as_strided)
     erf = staticmethod(erf)
+    linalg = LinearAlgebra()
     fft = Fourier()
     random_bits = staticmethod(random_bits)
     scatter_add = staticmethod(scatter_add)
