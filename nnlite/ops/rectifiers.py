@@ -11,6 +11,7 @@ from .._core.dtypes import TITLES, from_numpy
 from .._core.op import TensorBase, in_place, op, unbroadcast
 from .._core.tensor_base import wrap
 from ..backends import backend_of
+from ..backends.registry import tables
 from ._formula import check_float, formula, is_half, number
 from ._public import FUNCTIONS, METHODS, put
 
@@ -31,11 +32,14 @@ def _leaky_gradient(f: Any, g: Any, x: Any, *, slope: float) -> Any:
     return f.where(x > 0, g, g * slope)
 
 
-@formula(_leaky_gradient)
-def _leaky_relu(xp: Any, x: Any, *, slope: float) -> Any:
+def _leaky_body(xp: Any, x: Any, *, slope: float) -> Any:
     if 0 < slope <= 1:
         return xp.maximum(x, x * slope)
-    return xp.where(x > 0, x, x * slope)
+    return tables[type(x)].where(x > 0, x, x * slope)
+
+
+_leaky_relu = formula(_leaky_gradient, name="leaky_relu")(_leaky_body)
+_rrelu_fixed = formula(_leaky_gradient, name="rrelu_fixed", title="RreluWithNoiseBackward0")(_leaky_body)
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
@@ -153,7 +157,7 @@ def _rrelu_run(input: Any, lower: float, upper: float, training: bool, inplace: 
             )
     check_float("rrelu", input, "rrelu_with_noise_out_cpu" if training else "leaky_relu_cpu")
     if not training:
-        return _run(_leaky_relu, input, inplace, slope=(lower + upper) / 2)
+        return _run(_rrelu_fixed, input, inplace, slope=(lower + upper) / 2)
     a = input._a
     slopes = rng.uniform(a.shape, from_numpy[a.dtype], device_of(a), generator)
     xp = backend_of(a).xp
@@ -285,7 +289,7 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
 
 
 def _hardtanh_gradient(f: Any, g: Any, x: Any, *, low: float, high: float) -> Any:
-    return f.zero_where(g, (x <= low) | (x >= high))
+    return f.zero_where(g, ~((x > low) & (x < high)))
 
 
 @formula(_hardtanh_gradient)
@@ -347,7 +351,7 @@ def relu6(input: Any, inplace: bool = False) -> Any:
 
 
 def _hardsigmoid_gradient(f: Any, g: Any, x: Any) -> Any:
-    return f.zero_where(g * (1 / 6), (x <= -3) | (x >= 3))
+    return f.zero_where(g * (1 / 6), ~((x > -3) & (x < 3)))
 
 
 @formula(_hardsigmoid_gradient)
@@ -412,7 +416,9 @@ def _threshold_gradient(f: Any, g: Any, x: Any, *, threshold: float, value: floa
 
 @formula(_threshold_gradient)
 def _threshold(xp: Any, x: Any, *, threshold: float, value: float) -> Any:
-    return xp.where(x <= threshold, xp.asarray(value, x.dtype), x)
+    if value == threshold:
+        return xp.maximum(x, value)
+    return tables[type(x)].where(x <= threshold, xp.full_like(x, value), x)
 
 
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False, *, out: Any = None) -> Any:
@@ -444,12 +450,12 @@ def threshold(input: Any, threshold: float, value: float, inplace: bool = False,
 
 
 def _shrink_gradient(f: Any, g: Any, x: Any, *, lambd: float) -> Any:
-    return f.zero_where(g, (x >= -lambd) & (x <= lambd))
+    return f.zero_where(g, ~((x < -lambd) | (x > lambd)))
 
 
 @formula(_shrink_gradient)
 def _hardshrink(xp: Any, x: Any, *, lambd: float) -> Any:
-    return xp.where((x >= -lambd) & (x <= lambd), xp.zeros((), x.dtype), x)
+    return tables[type(x)].zero_where(x, (x >= -lambd) & (x <= lambd))
 
 
 @formula(_shrink_gradient)

@@ -11,8 +11,9 @@ from typing import Any
 from .._core import rng
 from .._core.device import device_of
 from .._core.dtypes import from_numpy
-from .._core.op import TensorBase, in_place, op, recorded
+from .._core.op import TensorBase, in_place, op, recorded, unary
 from .._core.tensor_base import wrap
+from ..backends.registry import tables
 from . import elementwise as e
 from ._axes import axis_of
 from ._formula import apply, check_float, formula, number
@@ -33,10 +34,18 @@ def _run(call: Any, input: Any, inplace: bool, **attrs: Any) -> Any:
 # GELU
 
 
+_cdf = unary(
+    "gelu_cdf",
+    lambda xp, x: 0.5 * (1 + xp.erf(x * _SQRT_HALF)),
+    lambda f, g, x: g * (_DENSITY * f.exp(-0.5 * (x * x))),
+)
+"""P(X <= x) for a standard normal X, to as many digits as GELU needs."""
+
+
 def _gelu_gradient(f: Any, g: Any, x: Any, *, approximate: str) -> Any:
+    x = f.clamp(x, min=-40.0, max=40.0)  # beyond it is 0 or 1, where parts of the formula would be infinite
     if approximate == "none":
-        below = 0.5 * (1 + f.erf(x * _SQRT_HALF))
-        return g * (below + x * (_DENSITY * f.exp(-0.5 * (x * x))))
+        return g * (f.gelu_cdf(x) + x * (_DENSITY * f.exp(-0.5 * (x * x))))
     square = x * x
     t = f.tanh(_SQRT_TWO_OVER_PI * x * (1 + _CUBE * square))
     inner = _SQRT_TWO_OVER_PI * (1 + 3 * _CUBE * square)
@@ -46,7 +55,7 @@ def _gelu_gradient(f: Any, g: Any, x: Any, *, approximate: str) -> Any:
 @formula(_gelu_gradient)
 def _gelu(xp: Any, x: Any, *, approximate: str) -> Any:
     if approximate == "none":
-        return 0.5 * x * (1 + xp.erf(x * _SQRT_HALF))
+        return x * tables[type(x)].gelu_cdf(x)
     return 0.5 * x * (1 + xp.tanh(_SQRT_TWO_OVER_PI * x * (1 + _CUBE * (x * x))))
 
 
@@ -151,16 +160,24 @@ def mish(input: Any, inplace: bool = False) -> Any:
 # Softplus and the logarithm of the sigmoid
 
 
+def _exact(x: Any, threshold: float) -> bool:
+    """Whether x is log(1 + e^x) in float32 before the threshold is reached."""
+    return threshold >= 20 and getattr(x, "_a", x).dtype.itemsize <= 4
+
+
 def _softplus_gradient(f: Any, g: Any, x: Any, *, beta: float, threshold: float) -> Any:
-    z = x * beta
-    return f.where(z > threshold, g, g * f.sigmoid(z))
+    z = x * beta if beta != 1 else x
+    slope = g * f.sigmoid(z)
+    return slope if _exact(x, threshold) else f.where(z > threshold, g, slope)
 
 
 @formula(_softplus_gradient)
 def _softplus(xp: Any, x: Any, *, beta: float, threshold: float) -> Any:
-    z = x * beta
-    # log(1 + e^z) without overflow, where the threshold is that high.
-    return xp.where(z > threshold, x, (xp.log1p(xp.exp(-xp.absolute(z))) + xp.maximum(z, 0)) / beta)
+    z = x * beta if beta != 1 else x
+    soft = xp.log1p(xp.exp(-xp.absolute(z))) + xp.maximum(z, 0)  # log(1 + e^z) without overflow
+    if beta != 1:
+        soft = soft / beta
+    return soft if _exact(x, threshold) else tables[type(x)].where(z > threshold, x, soft)
 
 
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0, *, out: Any = None) -> Any:

@@ -73,7 +73,7 @@ def _spec(name: str, reference: Any, *options: dict[str, Any], call: Any = None,
 
 
 SPECS = [
-    _spec("gelu", _gelu, {"approximate": "tanh"}, loose=4, covers=("erf", "exp", "tanh")),
+    _spec("gelu", _gelu, {"approximate": "tanh"}, loose=4, covers=("gelu_cdf", "exp", "tanh")),
     _spec("silu", lambda x: x * _sigmoid(x), loose=4, covers=("sigmoid",)),
     _spec("mish", _mish, loose=4, covers=("clamp",)),
     _spec("softplus", _softplus, {"beta": 2.0}, {"threshold": 0.5}, loose=4),
@@ -112,6 +112,9 @@ SPECS = [
         dtypes=("float64",),
         extreme=False,
         edges=lambda rng: [of(np.zeros((0, 3))), of(normal(rng))],
+    ),
+    _spec(
+        "rrelu_fixed", lambda x: np.where(x > 0, x, x * (11 / 48)), call=F.rrelu, title="rrelu in evaluation", loose=4
     ),
     _spec("elu", _exponential, {"alpha": 0.5}, loose=4),
     _spec("elu", lambda x: _exponential(x, 1.6732632423543772, 1.0507009873554805), call=F.selu, title="selu", loose=4),
