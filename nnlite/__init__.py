@@ -61,7 +61,7 @@ from ._version import __version__
 from .tensor import Tensor
 
 from ._functions import *  # isort: skip
-from . import autograd, cuda, fft, nn, optim, special, utils  # isort: skip
+from . import autograd, cuda, fft, linalg, nn, optim, special, utils  # isort: skip
 from . import random  # isort: skip
 from ._info import finfo, iinfo, is_complex, is_floating_point, is_nonzero, is_tensor, numel, typename
 from ._printing import set_printoptions

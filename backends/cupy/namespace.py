@@ -10,6 +10,7 @@ import cupy
 import numpy as np
 
 from .gemm import Gemm
+from .linear_algebra import LinearAlgebra
 
 _HALF = ("float16", "bfloat16")
 _ATOMIC_ADD = frozenset("iIlLqQfd")
@@ -139,6 +140,7 @@ class Namespace:
     as_strided = staticmethod(as_strided)
     dot = staticmethod(dot)
     erf = staticmethod(erf)
+    linalg = LinearAlgebra()
     matmul = staticmethod(matmul)
     mean = staticmethod(mean)
     random_bits = staticmethod(random_bits)

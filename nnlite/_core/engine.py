@@ -17,7 +17,7 @@ from ..backends.registry import tables
 from . import dtypes
 from .anomaly import anomaly, look_for_nan, tell_of
 from .batched.array import BatchedArray
-from .batched.crossing import derivative_by_example, settle
+from .batched.crossing import all_batched, derivative_by_example, settle
 from .grad_mode import mode
 from .node import AccumulateGrad, Node
 from .op import cast, recorded
@@ -79,10 +79,13 @@ class _Walk:
     def sum(self, key: int, before: Any, g: Any) -> Any:
         """The sum of two gradients of one node, in place where the first is the walk's own."""
         if key in self.owned and not self.create:
-            before += g  # NumPy's 0-d results are scalars, which += rebinds
-            return before
+            try:
+                before += g  # NumPy's 0-d results are scalars, which += rebinds
+                return before
+            except TypeError:  # the second is batched
+                return g + before
         self.owned.add(key)
-        return before + g
+        return before + g if self.create or not isinstance(g, BatchedArray) else g + before
 
     def add_output(self, node: Node, index: int, g: Any) -> None:
         """Put ``g`` in the list of gradients of a node with several outputs."""
@@ -91,7 +94,8 @@ class _Walk:
         if entry is None:
             entry = self.pending[key] = (node, [None] * node.outputs)
             heappush(self.heap, key)
-        entry[1][index] = g
+        before = entry[1][index]  # from the output's use as a saved value of its own operation's rule
+        entry[1][index] = g if before is None else before + g
 
     def run(self) -> None:
         heap, pending = self.heap, self.pending
@@ -136,7 +140,9 @@ class _Walk:
                 if f is None:
                     f, g = _as_arrays(g)
                 kind = type(g) if type(g) is not list else None  # each list has to be looked at
-                watched = watched or issubclass(f.backend_.array_type, BatchedArray)
+                if issubclass(f.backend_.array_type, BatchedArray):
+                    watched, kind = True, None
+                    saved = all_batched(g, saved)
             try:
                 if create and op.composite is not None:
                     results = _through_composite(op.composite, g, node, saved)

@@ -105,7 +105,7 @@ class Op:
     def origin(self, node: Node, position: int) -> Any:
         """The node that made ``saved[position]``, None for a constant."""
         source = self.saves[position]
-        if isinstance(source, str):
+        if isinstance(source, str) or node.saved[position].dtype.kind not in RECORDABLE:
             return None
         if source < 0:
             return node if self.outputs == 1 else OutputNode(node, OUT - source)

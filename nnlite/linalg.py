@@ -1,0 +1,45 @@
+"""Linear algebra under the names of ``torch.linalg``."""
+
+from __future__ import annotations
+
+from .ops import decompositions as _decompositions
+from .ops import solvers as _solvers
+from .ops import spectral as _spectral
+from .ops._matrices import LinAlgError
+from .ops.decompositions import lu_factor, lu_factor_ex
+from .ops.solvers import det, inv, inv_ex, solve, solve_ex, solve_triangular, tensorinv, tensorsolve
+from .ops.spectral import eig, eigh, eigvals, eigvalsh, svdvals
+
+cholesky = _decompositions.linalg_cholesky
+cholesky_ex = _decompositions.linalg_cholesky_ex
+lu = _decompositions.linalg_lu
+lu_solve = _decompositions.linalg_lu_solve
+qr = _decompositions.linalg_qr
+slogdet = _solvers.linalg_slogdet
+svd = _spectral.linalg_svd
+
+__all__ = [
+    "LinAlgError",
+    "cholesky",
+    "cholesky_ex",
+    "det",
+    "eig",
+    "eigh",
+    "eigvals",
+    "eigvalsh",
+    "inv",
+    "inv_ex",
+    "lu",
+    "lu_factor",
+    "lu_factor_ex",
+    "lu_solve",
+    "qr",
+    "slogdet",
+    "solve",
+    "solve_ex",
+    "solve_triangular",
+    "svd",
+    "svdvals",
+    "tensorinv",
+    "tensorsolve",
+]
