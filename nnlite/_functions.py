@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import creation as creation
+from . import _queries as _queries, creation as creation
 from .ops import FUNCTIONS
 
 globals().update(FUNCTIONS)

@@ -3,7 +3,7 @@ tools."""
 
 from __future__ import annotations
 
-from . import creation as creation
+from . import _queries as _queries, creation as creation, storage as storage
 from .ops import METHODS
 
 

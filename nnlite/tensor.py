@@ -14,7 +14,7 @@ from . import _printing
 from ._core import dtypes
 from ._core.device import device, device_of
 from ._core.grad_mode import mode
-from ._core.layout import channels_last_3d, contiguous_format, in_format
+from ._core.layout import channels_last_3d, contiguous_format, in_format, strided
 from ._core.node import AccumulateGrad, add_hook
 from ._core.size import Size
 from ._core.tensor_base import TensorBase, make_leaf, use_tensor_class, wrap
@@ -131,10 +131,9 @@ class Tensor(TensorBase, TensorMethods):
         """Whether it is on the CPU."""
         return type(self._a) is np.ndarray
 
-    is_sparse = False
-    is_quantized = False
-    is_meta = False
-    is_nested = False
+    is_sparse = is_sparse_csr = is_mkldnn = is_quantized = is_meta = is_nested = volatile = False
+    layout = strided
+    name = None
 
     @property
     def itemsize(self) -> int:
@@ -510,6 +509,9 @@ class Tensor(TensorBase, TensorMethods):
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))
 
+    def __reversed__(self) -> Any:
+        return self.flip(*range(self._a.ndim))
+
     def __contains__(self, element: Any) -> bool:
         if isinstance(element, Tensor | int | float | complex):
             return bool((self == element).any().item())
@@ -528,6 +530,17 @@ class Tensor(TensorBase, TensorMethods):
         return self.item().__format__(spec) if not self._a.ndim else object.__format__(self, spec)
 
     # -- copies and interchange ---------------------------------------------------------------------------------------
+
+    def __copy__(self) -> Any:
+        twin = self.as_subclass(type(self))
+        if type(self._node) is AccumulateGrad:  # each leaf has a gradient of its own
+            twin._node, twin._view = None, None
+            make_leaf(twin)
+            twin._grad = self._grad
+        for name, value in self.__dict__.items():
+            if name not in _PRIVATE:
+                twin.__dict__[name] = value
+        return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if not self.is_leaf:
