@@ -62,7 +62,10 @@ from .tensor import Tensor
 
 from ._functions import *  # isort: skip
 from . import autograd, cuda, fft, linalg, nn, optim, special, utils  # isort: skip
-from . import random  # isort: skip
+from . import __config__, random, storage, version  # isort: skip
+from ._settings import *  # isort: skip
+from ._threads import *  # isort: skip
+from .storage import TypedStorage, UntypedStorage, is_storage  # isort: skip
 from ._info import finfo, iinfo, is_complex, is_floating_point, is_nonzero, is_tensor, numel, typename
 from ._printing import set_printoptions
 from .serialization import load, save
