@@ -117,6 +117,8 @@ class Backend:
 
         A device that works on its own looks at the values later: see ``deferred.py``.
         """
+        while hasattr(index, "raw"):  # all examples of a batched array
+            index = index.raw
         if index.size:
             least, most = index.min(), index.max()
             low = -size if low is None else low

@@ -36,6 +36,8 @@ class DeferringBackend(Backend):
     def check_index(
         self, index: Any, size: int, function: str, error: type[Exception] = IndexError, low: int | None = None
     ) -> None:
+        while hasattr(index, "raw"):  # all examples of a batched array
+            index = index.raw
         if index.size:
             self._pending.append((index.min(), index.max(), -size if low is None else low, size, function, error))
             if len(self._pending) >= _MOST:

@@ -47,6 +47,7 @@ def unary(
     """
     want = _parameters(d)
     self = Op(name, body, saves=tuple({"x": 0, "out": OUT}[w] for w in want), title=title)
+    self.elementwise = True
     self.to_float = to_float
     if d is not None:
         self.backward = (
@@ -126,6 +127,7 @@ def binary(
         ordered: complex numbers, which have no order, are refused.
     """
     self = Op(name, body, saves=(0, 1, OUT), title=title)
+    self.elementwise = True
     self.ordered, self.to_float = ordered, to_float
     for_dx, for_dy = _parameters(dx), _parameters(dy)
     # What is saved when only x, only y, or both need gradients.

@@ -17,7 +17,7 @@ from ..backends.registry import tables
 from . import dtypes
 from .anomaly import anomaly, look_for_nan, tell_of
 from .batched.array import BatchedArray
-from .batched.crossing import all_batched, derivative_by_example, settle
+from .batched.crossing import derivative_by_example, settle
 from .grad_mode import mode
 from .node import AccumulateGrad, Node
 from .op import cast, recorded
@@ -85,7 +85,7 @@ class _Walk:
             except TypeError:  # the second is batched
                 return g + before
         self.owned.add(key)
-        return before + g if self.create or not isinstance(g, BatchedArray) else g + before
+        return before + g
 
     def add_output(self, node: Node, index: int, g: Any) -> None:
         """Put ``g`` in the list of gradients of a node with several outputs."""
@@ -140,9 +140,7 @@ class _Walk:
                 if f is None:
                     f, g = _as_arrays(g)
                 kind = type(g) if type(g) is not list else None  # each list has to be looked at
-                if issubclass(f.backend_.array_type, BatchedArray):
-                    watched, kind = True, None
-                    saved = all_batched(g, saved)
+                watched = watched or issubclass(f.backend_.array_type, BatchedArray)
             try:
                 if create and op.composite is not None:
                     results = _through_composite(op.composite, g, node, saved)

@@ -61,6 +61,7 @@ class Op:
         residuals: how many extra arrays the body returns for the rule after its outputs.
         outputs: 1, the number of outputs, or None where it varies.
         ufunc: whether the body is an array function that takes ``out=``.
+        elementwise: whether each element of the result is made of the elements at its place.
         ordered: whether complex numbers are refused, because they have no order.
         to_float: whether integers become floating point numbers first.
         write: ``write(xp, *arrays, **attributes)`` puts the result into the first array (for in-place forms).
@@ -90,6 +91,7 @@ class Op:
         self.outputs = outputs
         self.view = view
         self.ufunc = isinstance(body, str)
+        self.elementwise = False
         self.ordered = self.to_float = False
         self.write: Callable[..., None] | None = None
         self.backward: Rule = self._no_derivative

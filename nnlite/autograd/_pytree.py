@@ -30,7 +30,8 @@ def _take(tree: Any, leaves: list[Any]) -> Callable[[Any], Any]:
     if isinstance(tree, tuple | list):
         parts = [_take(part, leaves) for part in tree]
         if hasattr(tree, "_fields"):
-            return lambda values: type(tree)(*[part(values) for part in parts])
+            named: Any = type(tree)
+            return lambda values: tuple.__new__(named, [part(values) for part in parts])
         kind = type(tree) if type(tree) in (tuple, list) else tuple if isinstance(tree, tuple) else list
         return lambda values: kind([part(values) for part in parts])
     pairs = [(key, _take(value, leaves)) for key, value in tree.items()]

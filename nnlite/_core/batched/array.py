@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import opcode
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +14,7 @@ from ...backends.registry import tables
 from .levels import Level, VmapError, refuse_branch, refuse_item
 
 _new = object.__new__
+_BINARY_OP = opcode.opmap["BINARY_OP"]
 
 
 class _Flags:
@@ -150,9 +153,17 @@ class BatchedArray:
     def real(self) -> Any:
         return make(self.level, self.raw.real)
 
+    @real.setter
+    def real(self, value: Any) -> None:
+        make(self.level, self.raw.real)[...] = value
+
     @property
     def imag(self) -> Any:
         return make(self.level, self.raw.imag)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        make(self.level, self.raw.imag)[...] = value
 
     def conj(self) -> Any:
         return make(self.level, self.raw.conj())
@@ -200,12 +211,31 @@ def namespace_of(*arrays: Any) -> Any:
     return tables[type(best)].backend_.xp
 
 
+_FIRST_IN_PLACE, _LAST_IN_PLACE = 13, 25
+"""The numbers of ``+=`` to ``^=`` as arguments of Python's instruction BINARY_OP."""
+
+
+def check_left(other: Any) -> None:
+    """Refuse ``shared += batched``, where the left array is the same for all examples.
+
+    Python would make a new array of it, unseen by a body that means to write to its own. It asks the right operand the
+    same for ``+`` and for ``+=``, so that only the instruction tells the two apart.
+    """
+    if type(other) in tables:
+        frame = sys._getframe(2)
+        code, at = frame.f_code.co_code, frame.f_lasti
+        if code[at] == _BINARY_OP and _FIRST_IN_PLACE <= code[at + 1] <= _LAST_IN_PLACE:
+            raise TypeError("an array that is the same for all examples cannot hold values that differ")
+
+
 def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
     def method(self: Any, other: Any) -> Any:
         if hasattr(other, "_a"):
             return NotImplemented
-        pair = (other, self) if reflected else (self, other)
-        return self.rules.elementwise(name, *pair)
+        if not reflected:
+            return self.rules.elementwise(name, self, other)
+        check_left(other)
+        return self.rules.elementwise(name, other, self)
 
     return method
 
@@ -234,8 +264,15 @@ for _name, _function in (("eq", "equal"), ("ne", "not_equal"), ("lt", "less"), (
     setattr(BatchedArray, f"__{_name}__", _operator(_function))
 for _name, _function in (("neg", "negative"), ("pos", "positive"), ("abs", "absolute"), ("invert", "invert")):
     setattr(BatchedArray, f"__{_name}__", lambda self, _f=_function: self.rules.elementwise(_f, self))
+
+
+def _reflected_matmul(self: Any, other: Any) -> Any:
+    check_left(other)
+    return self.rules.matmul(other, self)
+
+
 setattr(BatchedArray, "__matmul__", lambda self, other: self.rules.matmul(self, other))  # noqa: B010
-setattr(BatchedArray, "__rmatmul__", lambda self, other: self.rules.matmul(other, self))  # noqa: B010
+setattr(BatchedArray, "__rmatmul__", _reflected_matmul)  # noqa: B010
 setattr(BatchedArray, "__hash__", object.__hash__)  # noqa: B010
 
 

@@ -90,7 +90,19 @@ def elementwise(name: str, *args: Any, out: Any = None, **kwargs: Any) -> Any:
         ]  # fmt: skip
         function(*raws[: len(args)], out=target, **kwargs)
         return out
-    return wrapped(level, function(*raws[: len(args)], **kwargs))
+    return wrapped(level, batch_outside(function(*raws[: len(args)], **kwargs)))
+
+
+def batch_outside(raw: Any) -> Any:
+    """A new array whose examples lie one behind the other, as bodies expect that reshape their results in place.
+
+    Array libraries keep the order of the operands' axes, and the batch may come from an inner axis.
+    """
+    if isinstance(raw, tuple):
+        return tuple(batch_outside(part) for part in raw)
+    if raw.flags.c_contiguous or raw.strides[0] >= max(raw.strides[1:], default=0):
+        return raw
+    return raw.copy("C")
 
 
 class Ufunc:
@@ -345,8 +357,14 @@ def _dynamic(name: str, *args: Any, **kwargs: Any) -> Any:
 
 
 @rule("matmul")
-def matmul(x: Any, y: Any, **kwargs: Any) -> Any:
+def matmul(x: Any, y: Any, out: Any = None, **kwargs: Any) -> Any:
+    if out is not None:
+        out[...] = matmul(x, y, **kwargs)
+        return out
     level = top(x, y)
+    x, y = (_shared(v, level) for v in (x, y))
+    if level_of(x) != level.id and level_of(y) != level.id:
+        x = make(level, lifted(x, level))
     row, column = x.ndim == 1, y.ndim == 1
     if not x.ndim or not y.ndim:
         raise ValueError("matmul of an array of 0 dimensions")
@@ -364,6 +382,13 @@ def matmul(x: Any, y: Any, **kwargs: Any) -> Any:
     if row:
         out = out.squeeze(-2)
     return make(level, out.squeeze(-1) if column else out)
+
+
+def _shared(x: Any, level: Level) -> Any:
+    """An array that is the same for all examples without its batch, so that one large product can be made."""
+    if level_of(x) == level.id and level.size > 1 and not level_of(x.raw) and x.raw.strides[0] == 0:
+        return x.raw[0]
+    return x
 
 
 @rule("dot")

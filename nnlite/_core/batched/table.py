@@ -13,11 +13,12 @@ import numpy as np
 from ...backends.base import Backend
 from ...backends.kernels import GENERIC, KernelTable
 from ...backends.registry import tables
+from ..operation import OPS
 from . import array
 from .array import BatchedArray, level_of, make, namespace_of
 from .indexing import lifted
 from .levels import DynamicShape, Level, refuse_item, running
-from .rules import BatchedNamespace, elementwise
+from .rules import BatchedNamespace, aligned, batch_outside, elementwise, wrapped
 
 OPERATIONS: dict[str, Callable[..., Any]] = {}
 """Operation name -> ``rule(level, *arrays, **attributes)``, where the body would not do or a faster way exists."""
@@ -58,7 +59,9 @@ class BatchedBackend(Backend):
         return make(array.level, self.inner.to_index(array.raw, index))
 
     def check_index(self, index: Any, *args: Any, **kwargs: Any) -> None:
-        tables[type(index.raw)].backend_.check_index(index.raw, *args, **kwargs)
+        while isinstance(index, BatchedArray):
+            index = index.raw
+        tables[type(index)].backend_.check_index(index, *args, **kwargs)
 
     def synchronize(self, index: int | None = None) -> None:
         self.inner.synchronize(index)
@@ -108,22 +111,20 @@ def run(name: str, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         return rule(level, *args, **attrs)
     if isinstance(body, str):
         return elementwise(body, *args, **attrs)
+    if OPS[name].elementwise:
+        raws = aligned(level, args)
+        result = getattr(tables[type(_highest(raws, {}))], name)(*raws, **attrs)
+        return wrapped(level, batch_outside(result))
     xp = tables[type(_highest(args, attrs))].backend_.xp
+    # A body may add a batched array in place to one that all examples share, which would go unnoticed: all are batched.
+    whole = [_whole(a, level) for a in args]
     with _buffers(tuple(found[i] for i in ids)):
         try:
-            return body(xp, *args, **attrs)
+            return body(xp, *whole, **attrs)
         except DynamicShape:
             raise
         except Exception:
             pass  # whatever stopped it: one example at a time gives the result, or the error in an example's terms
-        whole = [_whole(a, level) for a in args]
-        if any(w is not a for w, a in zip(whole, args, strict=True)):
-            try:
-                return body(xp, *whole, **attrs)
-            except DynamicShape:
-                raise
-            except Exception:
-                pass
     return by_example(name, level, args, attrs)
 
 
