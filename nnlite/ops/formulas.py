@@ -71,14 +71,6 @@ def frac(input: Any) -> Any:
 
 
 @_formula
-def sinc(input: Any) -> Any:
-    """sin(pi x) / (pi x), and 1 at 0."""
-    x = _floating(input) * math.pi
-    zero = x == 0
-    return where(zero, e.zeros_like(x) + 1, e.sin(x) / where(zero, e.zeros_like(x) + 1, x))
-
-
-@_formula
 def logit(input: Any, eps: float | None = None) -> Any:
     """log(x / (1 - x)); with ``eps`` of x limited to [eps, 1 - eps]."""
     x = _floating(input)
@@ -109,19 +101,6 @@ def float_power(input: Any, exponent: Any) -> Any:
     kind = dtypes.complex128 if dtypes.result(operands).is_complex else dtypes.float64
     x, y = (v.to(kind) if isinstance(v, TensorBase) else v for v in (input, exponent))
     return FUNCTIONS["pow"](x, y)
-
-
-@_formula
-def xlogy(input: Any, other: Any) -> Any:
-    """x log y, and 0 where x is 0, unless y is not a number."""
-    x, y = (v if isinstance(v, TensorBase) else None for v in (input, other))
-    like = x if x is not None else y
-    if like is None:
-        raise not_a_tensor("xlogy", 0, input)
-    x = x if x is not None else e.zeros_like(_floating(like)) + input
-    y = y if y is not None else e.zeros_like(_floating(like)) + other
-    zero = (x == 0) & ~e.isnan(y)
-    return where(zero, e.zeros_like(x * e.log(y)), x * e.log(where(zero, e.zeros_like(y) + 1, y)))
 
 
 @_formula
