@@ -15,6 +15,7 @@ from ._core.device import device, get_default_device, set_default_device
 from ._core.dtypes import (
     BY_NAME as _BY_NAME,
     bfloat16,
+    complex32,
     complex64,
     complex128,
     dtype,
@@ -45,6 +46,11 @@ from ._core.layout import (
     layout,
     memory_format,
     preserve_format,
+    sparse_bsc,
+    sparse_bsr,
+    sparse_coo,
+    sparse_csc,
+    sparse_csr,
     strided,
 )
 from ._core.rng import (
@@ -61,7 +67,7 @@ from ._version import __version__
 from .tensor import Tensor
 
 from ._functions import *  # isort: skip
-from . import autograd, cuda, fft, linalg, nn, optim, special, utils  # isort: skip
+from . import autograd, cuda, fft, linalg, nn, optim, signal, special, utils  # isort: skip
 from . import __config__, random, storage, version  # isort: skip
 from ._settings import *  # isort: skip
 from ._threads import *  # isort: skip
@@ -69,6 +75,7 @@ from .storage import TypedStorage, UntypedStorage, is_storage  # isort: skip
 from ._info import finfo, iinfo, is_complex, is_floating_point, is_nonzero, is_tensor, numel, typename
 from ._printing import set_printoptions
 from .serialization import load, save
+from .signal._periodic import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
 from .typed import *
 
 # The types named as Python's own, and the constants; last, since they hide Python's names in this file.
@@ -77,5 +84,5 @@ from math import e, inf, nan, pi  # isort: skip
 newaxis = None
 short, int, long = int16, int32, int64
 half, float, double = float16, float32, float64
-cfloat, cdouble = complex64, complex128
+chalf, cfloat, cdouble = complex32, complex64, complex128
 bool = _BY_NAME["bool"]

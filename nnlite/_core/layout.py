@@ -19,7 +19,7 @@ class memory_format:
 
 
 class layout(memory_format):
-    """Whether all elements are stored; ``strided``, the only one that there is, says so."""
+    """Whether all elements are stored, which ``strided`` says; the others are there to be compared with."""
 
 
 contiguous_format = memory_format("contiguous_format")
@@ -27,6 +27,11 @@ preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
 strided = layout("strided")
+sparse_coo = layout("sparse_coo")
+sparse_csr = layout("sparse_csr")
+sparse_csc = layout("sparse_csc")
+sparse_bsr = layout("sparse_bsr")
+sparse_bsc = layout("sparse_bsc")
 
 _DIMENSIONS = {channels_last: 4, channels_last_3d: 5}
 

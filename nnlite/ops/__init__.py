@@ -42,6 +42,7 @@ from . import (
     stacking,
     statistics,
     strides,
+    stft,
     transfer,
 )
 from ._public import FUNCTIONS, METHODS
@@ -88,5 +89,6 @@ __all__ = [
     "stacking",
     "statistics",
     "strides",
+    "stft",
     "transfer",
 ]

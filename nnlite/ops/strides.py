@@ -216,6 +216,12 @@ def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
     return (f.unfold(g, axis=node.attrs["axis"], size=node.shapes[0][-1], step=node.attrs["step"]),)
 
 
+def added_windows(windows: Any, size: int, step: int) -> Any:
+    """The windows (..., m, k), each ``step`` behind the one before, added up to (..., size)."""
+    shape = (*windows._a.shape[:-2], size)
+    return _fold_windows(windows, shape=shape, axis=len(shape) - 1, step=step)
+
+
 @public(only_method=True)
 def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
     """All windows of ``size`` elements along a dimension, each ``step`` behind the one before. A view.
