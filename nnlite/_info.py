@@ -74,6 +74,8 @@ class finfo:
     """
 
     def __init__(self, type: dtypes.dtype | None = None) -> None:
+        if type is not None and not isinstance(type, dtypes.dtype):
+            raise TypeError(f"finfo(): argument 'type' must be torch.dtype, not {type.__class__.__name__}")
         kind = (dtypes.default.float if type is None else type).to_real()
         if not kind.is_floating_point:
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{kind}'")
@@ -89,7 +91,7 @@ class finfo:
         self.max = float(limits.max)
         self.min = float(limits.min)
         self.tiny = self.smallest_normal = float(limits.tiny)
-        self.resolution = float(limits.resolution)
+        self.resolution = float(f"1e-{limits.precision}")
 
     def __repr__(self) -> str:
         return (
@@ -111,6 +113,10 @@ class iinfo:
     """
 
     def __init__(self, type: dtypes.dtype) -> None:
+        if not isinstance(type, dtypes.dtype):
+            raise TypeError(f"iinfo(): argument 'type' must be torch.dtype, not {type.__class__.__name__}")
+        if type is dtypes.bool_:
+            raise TypeError("torch.bool is not supported by torch.iinfo (its values are 0 and 1)")
         if type.category != dtypes.INTEGER:
             raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type}'")
         limits = np.iinfo(type.np)
@@ -120,4 +126,4 @@ class iinfo:
         self.min = int(limits.min)
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

@@ -170,6 +170,10 @@ def promote_types(a: dtype, b: dtype) -> dtype:
         >>> nnlite.promote_types(nnlite.int32, nnlite.float32)
         torch.float32
     """
+    for position, value in enumerate((a, b), 1):
+        if not isinstance(value, dtype):
+            raise TypeError(f"promote_types(): argument 'type{position}' (position {position}) must be torch.dtype, "
+                            f"not {type(value).__name__}")  # fmt: skip
     if a is b:
         return a
     if a.category != b.category:
