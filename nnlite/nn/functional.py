@@ -14,14 +14,44 @@ from ..ops.activation import (
 from ..ops.activation import (
     softmax_function as softmax,
 )
+from ..ops.attention import scaled_dot_product_attention
 from ..ops.conv import conv2d
 from ..ops.cross_entropy import cross_entropy, nll_loss
+from ..ops.ctc import (
+    ctc_loss,
+)
+from ..ops.distance import (
+    cosine_similarity,
+    normalize,
+    pairwise_distance,
+)
 from ..ops.dropout import dropout, dropout2d
 from ..ops.embedding import embedding
 from ..ops.linalg import linear
 from ..ops.loss import l1_loss, mse_loss
+from ..ops.margin_losses import (
+    cosine_embedding_loss,
+    gaussian_nll_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
+from ..ops.multi_head_attention import multi_head_attention_forward
 from ..ops.norm import batch_norm
 from ..ops.pad import pad
+from ..ops.pair_losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    hinge_embedding_loss,
+    huber_loss,
+    kl_div,
+    poisson_nll_loss,
+    smooth_l1_loss,
+    soft_margin_loss,
+)
 from ..ops.pool import max_pool2d
 from ..ops.rectifiers import (
     celu,
@@ -45,6 +75,7 @@ from ..ops.rectifiers import (
     threshold,
     threshold_,
 )
+from ..ops.row_norm import group_norm, instance_norm, layer_norm, local_response_norm, rms_norm
 from ..ops.smooth_activations import (
     gelu,
     glu,
@@ -60,44 +91,69 @@ from ..ops.smooth_activations import (
 
 __all__ = [
     "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
     "conv2d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout2d",
     "elu",
     "elu_",
     "embedding",
+    "gaussian_nll_loss",
     "gelu",
     "glu",
+    "group_norm",
     "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "hardtanh_",
+    "hinge_embedding_loss",
+    "huber_loss",
+    "instance_norm",
+    "kl_div",
     "l1_loss",
+    "layer_norm",
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
+    "margin_ranking_loss",
     "max_pool2d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
+    "normalize",
     "pad",
+    "pairwise_distance",
+    "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
     "relu_",
+    "rms_norm",
     "rrelu",
     "rrelu_",
+    "scaled_dot_product_attention",
     "selu",
     "selu_",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softmin",
     "softplus",
@@ -107,4 +163,6 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "threshold_",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]

@@ -211,8 +211,8 @@ def batch_norm(
             x = input._a
             count = math.prod(x.shape) // x.shape[1] if x.shape[1] else 0
             if count:
-                _update(running_mean, mean._a, momentum)
-                _update(running_var, var._a * (count / (count - 1)), momentum)
+                update_statistics(running_mean, mean._a, momentum)
+                update_statistics(running_var, var._a * (count / (count - 1)), momentum)
         return out
     # Copies: the running statistics may change before backward.
     xp = backend_of(input._a).xp
@@ -221,7 +221,7 @@ def batch_norm(
     return _batch_norm_fixed(input, weight, bias, wrap(mean), wrap(inverse))
 
 
-def _update(running: Any, batch: Any, momentum: Any) -> None:
+def update_statistics(running: Any, batch: Any, momentum: Any) -> None:
     """Move a running statistic towards the batch's; the host does not wait for the values."""
     a = running._a
     if isinstance(momentum, TensorBase):

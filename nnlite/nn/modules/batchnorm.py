@@ -11,7 +11,7 @@ from .. import init
 from ..parameter import Parameter
 from .module import Module
 
-__all__ = ["BatchNorm1d", "BatchNorm2d"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"]
 
 
 class _NormBase(Module):
@@ -183,3 +183,85 @@ class BatchNorm2d(_BatchNorm):
     def _check_input_dim(self, input: Any) -> None:
         if input.dim() != 4:
             raise ValueError(f"expected 4D input (got {input.dim()}D input)")
+
+
+class BatchNorm3d(_BatchNorm):
+    r"""(x - mean) / sqrt(variance + eps) weight + bias for each channel of volumes.
+
+    Arguments, attributes and what happens in training and evaluation: as for :class:`nnlite.nn.BatchNorm1d`.
+
+    Shape: input and output (N, C, D, H, W).
+
+    Raises:
+        ValueError: (when called) the input has not 5 dimensions, or in training one number a channel.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.BatchNorm3d(3)(nnlite.randn(2, 3, 2, 2, 2)).shape
+        torch.Size([2, 3, 2, 2, 2])
+    """
+
+    def _check_input_dim(self, input: Any) -> None:
+        if input.dim() != 5:
+            raise ValueError(f"expected 5D input (got {input.dim()}D input)")
+
+
+class SyncBatchNorm(_BatchNorm):
+    r"""Batch normalisation for training in several processes; there is one process, so that it is as `BatchNorm2d` is.
+
+    Args:
+        process_group: accepted; there are no groups of processes.
+        num_features, eps, momentum, affine, track_running_stats: as for :class:`nnlite.nn.BatchNorm1d`.
+
+    Shape: input and output (N, C, *).
+
+    Raises:
+        ValueError: (when called) the input has fewer than 2 dimensions, or in training one number a channel.
+
+    Example:
+        >>> import nnlite
+        >>> model = nnlite.nn.Sequential(nnlite.nn.Conv2d(1, 2, 3), nnlite.nn.BatchNorm2d(2))
+        >>> nnlite.nn.SyncBatchNorm.convert_sync_batchnorm(model)[1]
+        SyncBatchNorm(2, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.process_group = process_group
+
+    def _check_input_dim(self, input: Any) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module with every batch normalisation in it replaced by a `SyncBatchNorm` of the same tensors."""
+        if isinstance(module, _BatchNorm) and not isinstance(module, SyncBatchNorm):
+            made: Module = cls(
+                module.num_features,
+                module.eps,
+                module.momentum,
+                module.affine,
+                module.track_running_stats,
+                process_group,
+                bias=module.bias is not None,
+            )
+            for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
+                setattr(made, name, getattr(module, name))
+            made.training = module.training
+            return made
+        for name, child in module.named_children():
+            module.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return module
