@@ -16,6 +16,8 @@ erfinv = _FUNCTIONS["erfinv"]
 exp2 = _FUNCTIONS["exp2"]
 expit = _FUNCTIONS["sigmoid"]
 expm1 = _FUNCTIONS["expm1"]
+gammainc = _FUNCTIONS["igamma"]
+gammaincc = _FUNCTIONS["igammac"]
 gammaln = _FUNCTIONS["lgamma"]
 i0 = _FUNCTIONS["i0"]
 i0e = _SPECIAL["i0e"]
@@ -45,6 +47,8 @@ __all__ = [
     "exp2",
     "expit",
     "expm1",
+    "gammainc",
+    "gammaincc",
     "gammaln",
     "i0",
     "i0e",

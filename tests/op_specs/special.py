@@ -55,6 +55,25 @@ def _zeta(s: Any, q: Any) -> Any:
     return np.sum((q + k) ** -s, axis=0) + tail
 
 
+def _lower_gamma(a: Any, x: Any) -> Any:
+    """P(a, x) by its power series."""
+    a, x = np.broadcast_arrays(a, x)
+    term = total = np.ones(a.shape)
+    for n in range(1, 400):
+        term = term * x / (a + n)
+        total = total + term
+    return total * np.exp(a * np.log(x) - x - _lgamma(a + 1))
+
+
+def _gamma_pairs(rng: np.random.Generator) -> list[Any]:
+    """Arguments of each of the regions that are computed in different ways."""
+    return [
+        of(uniform(rng, 0.3, 15, 2, 3), uniform(rng, 0.3, 15, 3)),
+        of(uniform(rng, 0.1, 2, 4), uniform(rng, 0.1, 2, 4)),
+        of(uniform(rng, 30, 60, 4), uniform(rng, 25, 75, 4)),
+    ]
+
+
 def _xlog(log: Any) -> Any:
     def reference(x: Any, y: Any) -> Any:
         return np.where((x == 0) & ~np.isnan(y), 0.0, x * log(y))
@@ -74,6 +93,12 @@ def _xlog_samples(low: float) -> Any:
 def _unary(name: str, reference: Any, samples: Any, **options: Any) -> OpSpec:
     call = getattr(nnlite, name, None) or getattr(nnlite.special, name)
     return OpSpec(name, call, samples, reference, elementwise=True, **options)
+
+
+def _binary_of_gammas(name: str, reference: Any) -> OpSpec:
+    return OpSpec(
+        name, getattr(nnlite, name), _gamma_pairs, reference, inputs=(), elementwise=True, extreme=False, loose=2
+    )
 
 
 SPECS = [
@@ -132,6 +157,27 @@ SPECS = [
         elementwise=True,
         extreme=False,
         loose=2,
+    ),
+    _binary_of_gammas("igamma", _lower_gamma),
+    _binary_of_gammas("igammac", lambda a, x: 1 - _lower_gamma(a, x)),
+    OpSpec(
+        "igamma",
+        lambda x: nnlite.igamma(nnlite.tensor(3.5, dtype=x.dtype, device=x.device), x),
+        _one(0.5, 9),
+        lambda x: _lower_gamma(3.5, x),
+        title="igamma by its second argument",
+        elementwise=True,
+        extreme=False,
+        covers=("lgamma",),
+    ),
+    OpSpec(
+        "igammac",
+        lambda x: nnlite.igammac(nnlite.tensor(3.5, dtype=x.dtype, device=x.device), x),
+        _one(0.5, 9),
+        lambda x: 1 - _lower_gamma(3.5, x),
+        title="igammac by its second argument",
+        elementwise=True,
+        extreme=False,
     ),
     _unary("i0", lambda x: _bessel(0, x), _one(-6, 6), extreme=False, loose=2, covers=("i1",)),
     _unary("i0e", lambda x: _bessel(0, x) * np.exp(-np.abs(x)), _one(0.5, 12), extreme=False, covers=("i1e",)),
