@@ -404,18 +404,13 @@ def cumsum_(input: Any, dim: int, *, dtype: Any = None) -> Any:
     return input.copy_(cumsum(input, dim, dtype=dtype))
 
 
-@public(numpy_names=True)
-def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Any:
-    """The p-norm over ``dim`` of the elements, taken as one vector: (sum |x|^p)^(1/p).
+def norm(input: Any, p: Any = 2, dim: Any = None, keepdim: bool = False) -> Any:
+    """The p-norm over ``dim`` of the elements, taken as one vector: (sum |x|^p)^(1/p). ``nnlite.norm`` is made of it.
 
-    ``p`` is ``"fro"`` (2), a number, or ``inf``/``-inf`` for the largest or smallest magnitude.
+    ``p`` is a number, or ``inf``/``-inf`` for the largest or smallest magnitude.
     """
-    if p is None or p == "fro":
-        p = 2
-    if p == "nuc":
-        raise NotImplementedError("norm(): the nuclear norm is not implemented; use the vector norms 'fro' or a number")
     p = float(p)
-    if input._a.dtype.kind == "c" and p != 2:
+    if input._a.dtype.kind == "c" and p in (0, 1, math.inf, -math.inf):
         input = e.abs(input)
     if math.isinf(p):
         return (amax if p > 0 else amin)(e.abs(input), () if dim is None else dim, keepdim)
@@ -423,14 +418,30 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> 
         return sum((input != 0).to(input.dtype) + e.zeros_like(input), dim, keepdim)
     if p == 1:
         return sum(e.abs(input), dim, keepdim)
-    if p == 2:
-        return _norm2(input, axis=axes_of(dim, input._a.ndim), keepdims=keepdim)
-    return _norm_of_powers(input, p, dim, keepdim)
+    axes = axes_of(dim, input._a.ndim)
+    return _norm2(input, axis=axes, keepdims=keepdim) if p == 2 else _p_norm(input, p, axes, keepdim)
 
 
 @widened
-def _norm_of_powers(input: Any, p: float, dim: Any, keepdim: bool) -> Any:
-    return e.pow_(sum(e.pow_(e.abs(input), p), dim, keepdim), 1 / p)
+def _p_norm(input: Any, p: float, axes: Any, keepdim: bool) -> Any:
+    return _norm_p(input, p=p, axis=axes, keepdims=keepdim)
+
+
+@op(saves=("x", "out"), title="LinalgVectorNormBackward0")
+def _norm_p(xp: Any, x: Any, *, p: float, axis: Any, keepdims: bool) -> Any:
+    sizes = xp.absolute(x)
+    return xp.sum(sizes**p, axis=axis, keepdims=keepdims) ** (1 / p)
+
+
+@_norm_p.vjp
+def _(f: Any, g: Any, node: Any, x: Any, out: Any) -> tuple[Any, ...]:
+    """g sgn(x) |x|^(p-1) out^(1-p), and 0 where x or the norm is 0, as PyTorch has it."""
+    shape, axis, keepdims, p = node.shapes[0], node.attrs["axis"], node.attrs["keepdims"], node.attrs["p"]
+    g, out = (restore(f, v, shape, axis, keepdims) for v in (g, out))
+    sizes = f.abs(x)
+    powers = f.zero_where(f.pow(f.where(sizes == 0, sizes + 1, sizes), p - 1), sizes == 0)
+    factor = f.zero_where(g * f.pow(f.where(out == 0, out + 1, out), 1 - p), out == 0)
+    return (f.sgn(x) * (powers * factor),)
 
 
 @op(saves=("x", "out"), title="LinalgVectorNormBackward0")
