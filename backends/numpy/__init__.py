@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base import Backend
 from ..registry import register_backend
-from . import order as order  # registers its kernels
+from . import indexing as indexing, order as order  # registers its kernels
 from .kernels import OVERRIDES
 from .namespace import xp
 
@@ -33,6 +33,14 @@ class NumpyBackend(Backend):
 
     def positions(self, mask: np.ndarray) -> np.ndarray:
         return np.flatnonzero(mask)
+
+    def check_index(
+        self, index: np.ndarray, size: int, function: str, error: type[Exception] = IndexError, low: int | None = None
+    ) -> None:
+        # As unsigned numbers the negative ones are the largest: one pass in place of two.
+        if low == 0 and index.dtype == np.int64 and index.size and index.view(np.uint64).max() < size:
+            return
+        super().check_index(index, size, function, error, low)
 
     def device_name(self, index: int | None = None) -> str:
         return platform.processor() or platform.machine()
