@@ -128,7 +128,7 @@ def unique_consecutive(
     return _distinct("unique_consecutive", input, return_inverse, return_counts, dim, True)
 
 
-@public
+@public(method=False)
 def isin(
     elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False, out: Any = None
 ) -> Any:
@@ -217,10 +217,12 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
 
 @op()
 def _bisect(xp: Any, edges: Any, x: Any, *, right: bool) -> Any:
-    """For each element of ``x`` its place in the sorted last axis of ``edges``, of the same leading axes.
+    """For each element of ``x`` its place in the sorted last axis of ``edges``, of the same leading axes or none.
 
-    Binary search of all elements at once, in log2(n) steps.
+    In rows by binary search of all elements at once, in log2(n) steps.
     """
+    if edges.ndim == 1:
+        return xp.asarray(xp.searchsorted(edges, x.reshape(-1), side="right" if right else "left")).reshape(x.shape)
     n = edges.shape[-1]
     found = xp.zeros(x.shape, "int64")
     if not n or not x.size:
@@ -241,12 +243,7 @@ def _search(edges: Any, x: Any, out_int32: bool, right: bool) -> Any:
     """The places as a tensor; both raw arrays have one dtype."""
     wide = np.dtype("float32") if edges.dtype.itemsize == 2 and edges.dtype.kind in "fV" else edges.dtype
     edges, x = edges.astype(wide, copy=False), x.astype(wide, copy=False)
-    f = tables[type(edges)]
-    xp = f.backend_.xp
-    if edges.ndim == 1:
-        found = xp.asarray(xp.searchsorted(edges, x.reshape(-1), side="right" if right else "left")).reshape(x.shape)
-    else:
-        found = f.bisect(edges, x, right=right)
+    found = tables[type(x)].bisect(edges, x, right=right)
     return wrap(found.astype("int32" if out_int32 else "int64", copy=False))
 
 
@@ -270,7 +267,7 @@ def searchsorted(
         tensor([0, 1, 3])
     """
     name = "torch.searchsorted()"
-    checked("searchsorted_out", sorted_sequence, "c")
+    checked("searchsorted_out", sorted_sequence, "bc")
     number = not isinstance(input, TensorBase)
     edges = sorted_sequence._a
     if side not in (None, "left", "right"):

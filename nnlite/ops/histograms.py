@@ -42,16 +42,18 @@ def _evenly(low: float, high: float, bins: int, kind: Any) -> np.ndarray:
 
 
 def _even_bins(xp: Any, x: Any, low: float, high: float, bins: int) -> Any:
-    """The bin of each element of [low, high]; elements outside get any."""
+    """The bin of each element of [low, high], as a number with a fraction; elements outside get any."""
     kind = x.dtype.type
-    place = (x - kind(low)) * kind(bins) / kind(kind(high) - kind(low))
-    return xp.clip(xp.where(place == place, place, 0), 0, bins - 1).astype("int64")
+    place = x - kind(low)
+    place *= kind(bins)
+    place /= kind(kind(high) - kind(low))
+    return xp.fmin(place, kind(bins - 1), out=place)
 
 
 def _count(bin_of: Any, inside: Any, weight: Any, total: int, kind: Any) -> Any:
     """The weight in each of ``total`` bins; what is not inside goes to one more, which is dropped."""
     f = tables[type(bin_of)]
-    where = f.backend_.xp.where(inside, bin_of, total)
+    where = f.backend_.xp.where(inside, bin_of, total).astype("int64", copy=False)
     return f.tally(where, weight, total=total + 1)[:total].astype(kind)
 
 
@@ -121,6 +123,9 @@ def _edges_of(x: Any, bins: Any, dimension: int, limits: Any) -> Any:
                 f"{dimension}"
             )
     else:
+        if x.dtype.itemsize == 2:
+            title = dtypes.TITLES[dtypes.from_numpy[x.dtype].name]
+            raise NotImplementedError(f"\"histogramdd\" not implemented for '{title}' (give range, or convert it)")
         low, high = _data_extent(x) if x.size else (0.0, 1.0)
     low, high = _extent("histogramdd", x, low, high, f"dimension {dimension}'s range", 0.5)
     return _evenly(low, high, bins, x.dtype)
@@ -132,6 +137,7 @@ def _bins_of(xp: Any, x: Any, edges: Any, even: Any) -> Any:
     if even is None:
         return xp.clip(xp.asarray(xp.searchsorted(edges, x, side="right")) - 1, 0, count - 1)
     place = _even_bins(xp, x, float(even[0]), float(even[-1]), count)
+    place = xp.fmax(place, place.dtype.type(0), out=place).astype("int64")  # NaN becomes 0
     place = place + ((x >= edges[place + 1]) & (place < count - 1))
     return place - ((x < edges[place]) & (place > 0))
 
@@ -193,10 +199,7 @@ def _check_range(range: Any, dimensions: int) -> None:
 
 
 def _floats(input: Any) -> Any:
-    checked("histogramdd", input, "biucV", "\"{name}\" not implemented for '{title}'")
-    if input._a.dtype.itemsize == 2:
-        raise NotImplementedError("\"histogramdd\" not implemented for 'Half' (convert the tensor with .float())")
-    return input._a
+    return checked("histogramdd", input, "biuc", "\"{name}\" not implemented for '{title}'")._a
 
 
 @public
@@ -254,9 +257,9 @@ def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None,
         tensor([[1., 0.],
                 [0., 2.]])
     """
-    a = _floats(input)
-    if a.ndim < 2:
+    if checked("histogramdd", input)._a.ndim < 2:
         raise RuntimeError("torch.histogramdd: input tensor should have at least 2 dimensions")
+    a = _floats(input)
     d = a.shape[-1]
     each = [bins] * d if isinstance(bins, int) else list(bins)
     if len(each) != d:

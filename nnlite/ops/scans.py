@@ -13,8 +13,7 @@ from ..backends.registry import backend_of, tables
 from ._axes import axis_of
 from ._public import public, put
 from ._results import named, put_all
-from .index import take_along_axis
-from .sorting import checked, with_dimension
+from .sorting import checked, pick, with_dimension
 
 return_cummax = named(__name__, "cummax", "values", "indices")
 return_cummin = named(__name__, "cummin", "values", "indices")
@@ -49,23 +48,35 @@ def _cumprod(xp: Any, x: Any, *, axis: int) -> Any:
 
 @_cumprod.vjp
 def _(f: Any, g: Any, node: Any, x: Any, out: Any) -> tuple[Any, ...]:
-    """gx_i is the sum over k >= i of g_k times the product of all x_j, j <= k, but x_i.
-
-    Where x_i is not 0 that is the sum of g_k out_k, divided by x_i. The first zero is replaced by 1 in a product of its
-    own. At a second zero the product is 0 and has a derivative to the first; so double backward, which differentiates
-    this rule, needs it too.
-    """
     axis = node.attrs["axis"]
     x, out = conjugate(f, x), conjugate(f, out)
+    if not isinstance(g, TensorBase):
+        return (f.cumprod_gradient(g, x, out, axis=axis),)
+    return (_of_product(f, g, x, out, axis, (1, 2)),)
+
+
+@op()
+def _cumprod_gradient(xp: Any, g: Any, x: Any, out: Any, *, axis: int) -> Any:
+    return _of_product(tables[type(g)], g, x, out, axis, (1,))
+
+
+def _of_product(f: Any, g: Any, x: Any, out: Any, axis: int, zeros: tuple[int, ...]) -> Any:
+    """The gradient of a running product.
+
+    gx_i is the sum over k >= i of g_k times the product of all x_j, j <= k, but x_i. Where x_i is not 0 that is the sum
+    of g_k out_k, divided by x_i. For the first zero it is a product of its own, in which the zero is replaced by 1. At
+    the second zero such a product is 0, but has a derivative to the first zero, which double backward needs. ``zeros``
+    are the numbers of the zeros to be looked at.
+    """
     zero = x == 0
     gx = _after(f, g * out, axis) / f.where(zero, x * 0 + 1, x)
     number = f.cumsum(f.cast(zero, dtype=_INT64, source=_BOOL), axis=axis)
-    for nth in (1, 2) if isinstance(g, TensorBase) else (1,):
+    for nth in zeros:
         here = zero & (number == nth)
         others = f.cumprod(f.where(here, x * 0 + 1, x), axis=axis)
         total = f.sum(f.where(number >= nth, g * others, x * 0), axis=(axis,), keepdims=True)
         gx = f.where(here, total, gx)
-    return (f.where(zero & (number > 2 if isinstance(g, TensorBase) else number > 1), x * 0, gx),)
+    return f.where(zero & (number > zeros[-1]), x * 0, gx)
 
 
 _INT64, _BOOL = dtypes.int64.np, dtypes.bool_.np
@@ -103,7 +114,7 @@ def _cumulative_extreme(name: str, input: Any, dim: int, largest: bool, out: Any
         result = kind((x.clone(), wrap(backend_of(x._a).xp.zeros(x._a.shape, "int64"))))
     else:
         where = wrap(last_extreme(x._a, axis, largest))
-        values = take_along_axis(x, where, axis=axis)
+        values = pick(x, where, axis=axis, title=f"{name.capitalize()}Backward0", unique=False)
         result = kind((values, where) if input._a.ndim else (values.reshape(()), where.reshape(())))
     return result if out is None else put_all(name, result, out, input)
 

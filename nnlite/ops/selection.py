@@ -310,8 +310,12 @@ def _interpolated(ordered: Any, rank: Any, interpolation: str) -> Any:
         return lower
     above = e.ceil(rank.detach()).to(dtypes.int64)
     upper = ordered.gather(-1, above)
-    weight = 0.5 if interpolation == "midpoint" else rank - below.to(rank.dtype)
-    return lower.lerp(upper, weight)
+    # From the nearer of the two, so that an infinite one gives infinity and not NaN.
+    distance = upper - lower
+    if interpolation == "midpoint":
+        return upper - distance * 0.5
+    weight = rank - below.to(rank.dtype)
+    return choose(weight < 0.5, lower + weight * distance, upper - distance * (1 - weight))
 
 
 def _shaped(result: Any, input: Any, q: Any, dim: int | None, axis: int, keepdim: bool) -> Any:

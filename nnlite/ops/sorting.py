@@ -9,7 +9,7 @@ from .._core import dtypes
 from .._core.op import TensorBase, not_a_tensor, op
 from .._core.tensor_base import wrap
 from ..backends.registry import tables
-from ._axes import axis_of
+from ._axes import axis_of, restore
 from ._public import public, put
 from ._results import Named, named, put_all
 from .index import along
@@ -34,14 +34,22 @@ def _argsort(xp: Any, x: Any, *, axis: int, descending: bool) -> Any:
 
 
 @op(saves=("where",), title=lambda node: node.attrs["title"])
-def _pick(xp: Any, x: Any, where: Any, *, axis: int, title: str) -> Any:
-    """The elements at ``where`` along an axis, none of them twice."""
-    return x[along(xp, where, axis)]
+def pick(xp: Any, x: Any, where: Any, *, axis: int, title: str, keepdims: bool = True, unique: bool = True) -> Any:
+    """The elements at ``where`` along an axis; ``unique`` says that none of them is there twice.
+
+    Without ``keepdims`` the axis, which has size 1 then, is left out.
+    """
+    values = x[along(xp, where, axis)]
+    return values if keepdims else values.squeeze(axis)
 
 
-@_pick.vjp
+@pick.vjp
 def _(f: Any, g: Any, node: Any, where: Any) -> tuple[Any, ...]:
-    return f.place(g, where, axis=node.attrs["axis"], size=node.shapes[0][node.attrs["axis"]]), None
+    axis, shape = node.attrs["axis"], node.shapes[0]
+    g = restore(f, g, shape, axis, node.attrs.get("keepdims", True))
+    if not node.attrs.get("unique", True):
+        return f.put_along_axis(g, where, axis=axis, shape=shape), None
+    return f.place(g, where, axis=axis, size=shape[axis]), None
 
 
 @op(saves=("where",))
@@ -93,12 +101,10 @@ def chosen(
     in PyTorch's name of the derivative.
     """
     indices = wrap(where)
-    values = _pick(x, indices, axis=axis, title=f"{kind.__name__[7:].capitalize()}Backward{version}")
-    if not input._a.ndim:
-        return kind((values.reshape(()), indices.reshape(())))
-    if not keepdim:
-        return kind((values.squeeze(axis), indices.squeeze(axis)))
-    return kind((values, indices))
+    title = f"{kind.__name__[7:].capitalize()}Backward{version}"
+    keepdim = keepdim and bool(input._a.ndim)
+    values = pick(x, indices, axis=axis, title=title, keepdims=keepdim)
+    return kind((values, indices if keepdim else indices.squeeze(axis)))
 
 
 def order_of(x: Any, axis: int, descending: bool = False) -> Any:

@@ -301,6 +301,10 @@ def gradient(input: Any, *, spacing: Any = None, dim: Any = None, edge_order: in
         (tensor([1.0000, 1.5000, 3.0000, 4.0000]),)
     """
     checked("gradient", input)
+    if input.dtype is dtypes.uint8:
+        raise RuntimeError("torch.gradient does not support uint8 input. (Convert it with .int().)")
+    if input._a.dtype.kind == "b":
+        raise RuntimeError("Subtraction, the `-` operator, with two bool tensors is not supported. Convert them first.")
     axes, spacings = _gradient_axes(input, spacing, dim, edge_order)
     x = input if input._a.dtype.kind in "fcV" else input.to(dtypes.default.float)
     out = []

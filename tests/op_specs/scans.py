@@ -46,7 +46,7 @@ SPECS = [
             of(uniform(rng, 0.5, 2, 3, 2), -2),
         ],
         _cumulative(np.multiply),
-        covers=("where", "sum", "cumsum", "flip"),
+        covers=("where", "sum", "cumsum", "flip", "cumprod_gradient"),
         loose=4,
         edges=_edges,
     ),
@@ -57,7 +57,7 @@ SPECS = [
             _lines(distinct),
             _extremes(reference),
             title=function.__name__,
-            covers=("take_along_axis", "put_along_axis"),
+            covers=("pick", "put_along_axis"),
             edges=lambda rng: [*_edges(rng), of(np.array([1.0, 3.0, 3.0, np.nan, 4.0, np.nan]), 0)],
         )
         for function, reference in ((nnlite.cummax, np.maximum), (nnlite.cummin, np.minimum))
