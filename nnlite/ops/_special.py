@@ -64,11 +64,19 @@ def special_unary(name: str, function: Callable[..., Any], d: Callable[..., Any]
 
 
 def special_binary(
-    name: str, function: Callable[..., Any], dx: Callable[..., Any], dy: Callable[..., Any], **options: Any
+    name: str,
+    function: Callable[..., Any],
+    dx: Callable[..., Any],
+    dy: Callable[..., Any],
+    *,
+    for_complex: Callable[..., Any] | None = None,
+    **options: Any,
 ) -> Any:
-    """``binary`` of ``function(xp, x, y)`` for real numbers; a number becomes an array."""
+    """``binary`` of ``function(xp, x, y)`` for real numbers, as arrays of one shape; a number becomes an array."""
 
     def body(xp: Any, x: Any, y: Any) -> Any:
+        if x.dtype.kind == "c" and for_complex is not None:
+            return for_complex(xp, x, y)
         if x.dtype.kind not in "fV":
             raise not_implemented(name, x)
         if not hasattr(y, "dtype"):

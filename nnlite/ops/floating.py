@@ -9,7 +9,8 @@ from .._core import dtypes
 from .._core.op import TensorBase, binary, not_a_tensor, op, unary
 from ._documented import one, taking, two, underivable
 from ._public import FUNCTIONS, public, put
-from .reduce import _Pair
+from ._results import named
+from ._special import special_binary
 
 REAL = "fV"
 """Kinds of the NumPy dtypes of real floating point numbers, bfloat16 among them."""
@@ -113,22 +114,32 @@ ldexp = binary(
 
 
 def _log_of_sum(xp: Any, x: Any, y: Any) -> Any:
-    if x.dtype.kind != "c":
-        return xp.logaddexp(x, y)
+    """max + log(1 + e^-|x - y|): vectorised where NumPy's own ``logaddexp`` is a loop, ten times slower."""
+    distance = xp.absolute(xp.where(x == y, 0.0, x - y))
+    return xp.maximum(x, y) + xp.log1p(xp.exp(-distance))
+
+
+def _log2_of_sum(xp: Any, x: Any, y: Any) -> Any:
+    distance = xp.absolute(xp.where(x == y, 0.0, x - y))
+    return xp.maximum(x, y) + xp.log1p(xp.exp2(-distance)) * (1 / math.log(2))
+
+
+def _complex_log_of_sum(xp: Any, x: Any, y: Any) -> Any:
     swap = x.real < y.real
     high, low = xp.where(swap, y, x), xp.where(swap, x, y)
     return high + xp.log1p(xp.exp(low - high))
 
 
-logaddexp = binary(
+logaddexp = special_binary(
     "logaddexp",
-    taking("fVc", "logaddexp", _log_of_sum),
+    _log_of_sum,
     lambda f, g, x, out: g * f.exp(x - out),
     lambda f, g, y, out: g * f.exp(y - out),
+    for_complex=_complex_log_of_sum,
 )
-logaddexp2 = binary(
+logaddexp2 = special_binary(
     "logaddexp2",
-    taking(REAL, "logaddexp2", "logaddexp2"),
+    _log2_of_sum,
     lambda f, g, x, out: g * f.exp2(x - out),
     lambda f, g, y, out: g * f.exp2(y - out),
 )
@@ -192,26 +203,19 @@ _same_dtypes("heaviside")
 # Mantissa and exponent
 
 
-class return_frexp(_Pair):
-    """The result of :func:`nnlite.frexp`."""
-
-    __slots__ = ()
-    mantissa = property(lambda self: self[0], doc="Numbers m, 1/2 <= |m| < 1, or 0.")
-    exponent = property(lambda self: self[1], doc="Whole numbers e, int32.")
-
-    def __repr__(self) -> str:
-        return f"torch.return_types.frexp(\nmantissa={self[0]!r},\nexponent={self[1]!r})"
+return_frexp = named(__name__, "frexp", "mantissa", "exponent")
 
 
-@op(outputs=2, residuals=("negative",), saves=("negative",))
+@op(outputs=2, saves=("out1",))
 def _frexp(xp: Any, x: Any) -> Any:
     mantissa, exponent = xp.frexp(x.astype("float32") if x.dtype.kind == "V" else x)
-    return mantissa.astype(x.dtype, copy=False), exponent, (-exponent).astype(x.dtype)
+    return mantissa.astype(x.dtype, copy=False), exponent
 
 
 @_frexp.vjp
-def _(f: Any, g: Any, node: Any, negative: Any) -> tuple[Any, ...]:
-    return (f.ldexp(g[0], negative),)
+def _(f: Any, g: Any, node: Any, exponent: Any) -> tuple[Any, ...]:
+    kind, whole = (getattr(v, "_a", v).dtype for v in (g[0], exponent))
+    return (f.ldexp(g[0], f.cast(f.neg(exponent), dtype=kind, source=whole)),)
 
 
 @public
@@ -235,4 +239,4 @@ def frexp(input: Any, *, out: Any = None) -> Any:
         kind = dtypes.from_numpy[input._a.dtype]
         raise RuntimeError(f"torch.frexp() only supports floating-point dtypes (got {kind}; convert with .float())")
     pair = _frexp(input)
-    return return_frexp(pair if out is None else tuple(map(put, pair, out)))
+    return return_frexp(pair if out is None else map(put, pair, out))

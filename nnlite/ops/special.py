@@ -86,11 +86,11 @@ def _entr(xp: Any, x: Any) -> Any:
 
 
 def _xlogy(xp: Any, x: Any, y: Any) -> Any:
-    return xp.where((x == 0) & ~xp.isnan(y), xp.zeros_like(x), x * xp.log(y))
+    return xp.where((x == 0) & (y == y), 0.0, x * xp.log(y))
 
 
 def _xlog1py(xp: Any, x: Any, y: Any) -> Any:
-    return xp.where((x == 0) & ~xp.isnan(y), xp.zeros_like(x), x * xp.log1p(y))
+    return xp.where((x == 0) & (y == y), 0.0, x * xp.log1p(y))
 
 
 def _sinc(xp: Any, x: Any) -> Any:
