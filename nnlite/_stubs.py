@@ -22,8 +22,11 @@ from typing import Any
 from .tensor import Tensor
 
 """
-_NOT_ONE_TENSOR = {"max", "min", "where", "nonzero"}
-"""Functions that return a tensor or several, by their arguments."""
+_NOT_ONE_TENSOR = {
+    "aminmax", "cummax", "cummin", "gradient", "histogram", "histogramdd", "kthvalue", "max", "median", "min", "mode",
+    "nanmedian", "nonzero", "sort", "topk", "unique", "unique_consecutive", "where",
+}  # fmt: skip
+"""Functions that return several tensors, or one or several by their arguments."""
 _IGNORES = {
     "__eq__": "  # type: ignore[override]",
     "__ne__": "  # type: ignore[override]",

@@ -401,6 +401,10 @@ def cumsum(input: Any, dim: int, *, dtype: Any = None, out: Any = None) -> Any:
 @public(only_method=True)
 def cumsum_(input: Any, dim: int, *, dtype: Any = None) -> Any:
     """``cumsum`` in place."""
+    if dtype is not None and dtype is not input.dtype:
+        raise RuntimeError(
+            f"Bad in-place call: input tensor dtype {input.dtype} and output tensor dtype {dtype} should match"
+        )
     return input.copy_(cumsum(input, dim, dtype=dtype))
 
 
