@@ -178,10 +178,10 @@ def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
     """
     step, axis = _steps("trapezoid", y, x, dx, dim)
     n = y._a.shape[axis]
+    if not n:
+        return reduce.sum(y, axis).to(y.dtype)
     if isinstance(step, TensorBase):
         return reduce.sum(_neighbours(y, axis) * step, axis) / 2.0
-    if not n:
-        return reduce.sum(y * 0.5, axis)
     return (reduce.sum(y, axis) - (y.select(axis, 0) + y.select(axis, n - 1)) * 0.5) * step
 
 
