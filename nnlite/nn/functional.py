@@ -28,6 +28,9 @@ from ..ops.distance import (
 from ..ops.dropout import dropout, dropout2d
 from ..ops.embedding import embedding
 from ..ops.linalg import linear
+from ..ops.linear_cross_entropy import (
+    linear_cross_entropy,
+)
 from ..ops.loss import l1_loss, mse_loss
 from ..ops.margin_losses import (
     cosine_embedding_loss,
@@ -124,6 +127,7 @@ __all__ = [
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "linear_cross_entropy",
     "local_response_norm",
     "log_softmax",
     "logsigmoid",

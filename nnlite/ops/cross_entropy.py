@@ -72,7 +72,9 @@ class _Shares:
                 self.total = xp.sum(valid).astype(kind)
             else:
                 self.total = labels.size or math.nan
-        self.unit = 1 / self.total if valid is None else xp.where(valid, 1 / self.total, 0.0).astype(kind, copy=False)
+        self.unit: Any = 1 / self.total
+        if valid is not None:
+            self.unit = xp.where(valid, xp.asarray(self.unit, dtype=kind), xp.zeros((), kind))
 
     def only_valid(self, xp: Any, losses: Any) -> Any:
         """Losses with 0 at the ignored positions, whatever stood there."""
@@ -245,6 +247,9 @@ def _(f: Any, g: Any, node: Any, logp: Any, y: Any) -> tuple[Any, ...]:
     elif reduction == "mean":
         g = g / (math.prod(shape) / shape[axis])
     xn, yn = node.edges
+    kind, wide = (getattr(v, "_a", v).dtype for v in (y, g))
+    if kind != wide:  # 16-bit numbers divided by a Python number
+        g = f.cast(g, dtype=kind, source=wide)
     return None if xn is None else g * y, None if yn is None else g * logp
 
 

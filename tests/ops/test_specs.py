@@ -331,7 +331,8 @@ def operations_run(spec: OpSpec, device: str, monkeypatch: pytest.MonkeyPatch) -
             grads = nnlite.autograd.grad(outs, leaves, incoming, allow_unused=True, create_graph=True)
             total = sum((g * g).sum() for g in grads if g is not None)
             if isinstance(total, nnlite.Tensor) and total.requires_grad:
-                total.backward()
+                with contextlib.nullcontext() if spec.second else contextlib.suppress(NotImplementedError):
+                    total.backward()
     return names
 
 

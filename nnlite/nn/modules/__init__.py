@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from . import (
     activation,
+    adaptive,
     attention,
     batchnorm,
     container,
     conv,
+    distance,
     dropout,
     flatten,
     instancenorm,
@@ -21,10 +23,12 @@ from . import (
     transformer,
 )
 from .activation import *  # noqa: F403
+from .adaptive import *  # noqa: F403
 from .attention import *  # noqa: F403
 from .batchnorm import *  # noqa: F403
 from .container import *  # noqa: F403
 from .conv import *  # noqa: F403
+from .distance import *  # noqa: F403
 from .dropout import *  # noqa: F403
 from .flatten import *  # noqa: F403
 from .instancenorm import *  # noqa: F403
@@ -39,10 +43,12 @@ from .transformer import *  # noqa: F403
 
 __all__: list[str] = []
 __all__ += activation.__all__
+__all__ += adaptive.__all__
 __all__ += attention.__all__
 __all__ += batchnorm.__all__
 __all__ += container.__all__
 __all__ += conv.__all__
+__all__ += distance.__all__
 __all__ += dropout.__all__
 __all__ += flatten.__all__
 __all__ += instancenorm.__all__
