@@ -13,6 +13,7 @@ from ..backends import backend_of
 from . import elementwise as e
 from ._axes import axes_of, axis_of, restore
 from ._public import public, put
+from ._results import named
 from ._wide import widened
 from .complex import imag, real
 
@@ -311,27 +312,8 @@ def _extreme(name: str, input: Any, dim: Any, keepdim: bool, largest: bool) -> A
     )
 
 
-class _Pair(tuple[Any, Any]):
-    """``(values, indices)`` with names, printed as PyTorch prints it."""
-
-    __slots__ = ()
-    values = property(lambda self: self[0], doc="The values.")
-    indices = property(lambda self: self[1], doc="Where they are.")
-
-    def __repr__(self) -> str:
-        return f"torch.return_types.{type(self).__name__[7:]}(\nvalues={self[0]!r},\nindices={self[1]!r})"
-
-
-class return_max(_Pair):
-    """The result of :func:`nnlite.max` along a dimension."""
-
-    __slots__ = ()
-
-
-class return_min(_Pair):
-    """The result of :func:`nnlite.min` along a dimension."""
-
-    __slots__ = ()
+return_max = named(__name__, "max", "values", "indices")
+return_min = named(__name__, "min", "values", "indices")
 
 
 @public(numpy_names=True)
