@@ -8,6 +8,7 @@ the tensors it was asked for.
 from __future__ import annotations
 
 import sys
+import threading
 from heapq import heappop, heappush, heappushpop
 from typing import Any
 
@@ -19,8 +20,10 @@ from .anomaly import anomaly, look_for_nan, tell_of
 from .batched.array import BatchedArray
 from .batched.crossing import derivative_by_example, settle
 from .grad_mode import mode
-from .node import AccumulateGrad, Node
+from .node import AccumulateGrad, Node, OutputNode
 from .op import cast, recorded
+from .operation import RECORDABLE
+from .saved import FREED
 from .tensor_base import TensorBase, wrap
 from .views import node_of
 
@@ -40,13 +43,57 @@ def run(
     walk = _Walk(retain, create, wanted, {node.seq for node in catch})
     outer = mode.grad
     mode.grad = create
+    _current.walks.append((roots, wanted))
     try:
         for node, g in roots:
             walk.add(node, g if create else g._a)
         walk.run()
     finally:
         mode.grad = outer
+        _current.walks.pop()
     return walk.caught
+
+
+class _Current(threading.local):
+    def __init__(self) -> None:
+        self.walks: list[Any] = []
+
+
+_current = _Current()
+
+
+def running() -> Any:
+    """What stands for the backward that is running in this thread."""
+    return _Run(_current.walks[-1])
+
+
+class _Run:
+    """A running backward; equal for the same one."""
+
+    __slots__ = ("walk",)
+
+    def __init__(self, walk: Any) -> None:
+        self.walk = walk
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Run) and self.walk is other.walk
+
+    def __hash__(self) -> int:
+        return id(self.walk)
+
+
+def reachable(run: Any) -> set[int]:
+    """The ``seq`` of the nodes that a backward visits."""
+    roots, wanted = run.walk
+    seen: set[int] = set()
+    stack = [node for node, _ in roots]
+    while stack:
+        node = stack.pop()
+        if node is not None and node.seq not in seen:
+            seen.add(node.seq)
+            if wanted is None or node.seq in wanted or type(node) is OutputNode:
+                stack.extend(node.edges)
+    return seen
 
 
 class _Walk:
@@ -126,7 +173,7 @@ class _Walk:
                 continue
             saved = node.saved
             if saved is None:
-                raise RuntimeError(_TWICE + f" ({node.name()}, recorded at {node.location})")
+                raise RuntimeError(FREED + f" ({node.name()}, recorded at {node.location})")
             versions = node.versions
             if versions is not None:
                 if versions[0][0] != versions[1] or (len(versions) > 2 and versions[2][0] != versions[3]):
@@ -242,14 +289,6 @@ class _Walk:
         return results
 
 
-_TWICE = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
-    "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
-    "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
-    "after calling backward."
-)
-
-
 def _moved(versions: tuple[Any, ...]) -> list[int]:
     """The pairs (cell, version) whose cell has moved on."""
     return [i for i in range(0, len(versions), 2) if versions[i][0] != versions[i + 1]]
@@ -274,8 +313,8 @@ def _as_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
     for position, value in enumerate(saved):
         if type(value) in tables:
             t = wrap(value)
-            origin = node.op.origin(node, position)
-            t._node = origin
+            if value.dtype.kind in RECORDABLE:
+                t._node = node.op.origin(node, position)
             value = t
         out.append(value)
     return tuple(out)

@@ -59,9 +59,10 @@ def location(where: tuple[Any, int] | None) -> str:
 class Hooks:
     """The hooks of a node, called in order of registration."""
 
-    __slots__ = ("after", "before", "post")
+    __slots__ = ("after", "before", "metadata", "post")
 
     def __init__(self) -> None:
+        self.metadata: dict[Any, Any] = {}
         self.before: OrderedDict[int, Callable[[Any], Any]] = OrderedDict()
         self.after: OrderedDict[int, Callable[[Any, Any], Any]] = OrderedDict()
         self.post: OrderedDict[int, Callable[[Any], Any]] = OrderedDict()
@@ -103,6 +104,11 @@ class GraphNode:
         if self.hooks is None:
             self.hooks = Hooks()
         return self.hooks
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """A dictionary for the user."""
+        return self.all_hooks().metadata
 
     def register_hook(self, fn: Callable[[Any, Any], Any]) -> RemovableHandle:
         """Call ``fn(grad_inputs, grad_outputs)`` after the node's derivative; what it returns replaces grad_inputs."""
@@ -161,10 +167,18 @@ class Node(GraphNode):
         """``file:line`` of the forward operation."""
         return location(self.where)
 
+    def __getattr__(self, name: str) -> Any:
+        # Only asked for what no slot has: `_saved_self` and the like, and the context of a custom function.
+        return names["look_up"](self, name)
+
     def release(self) -> None:
         """Drop the saved arrays."""
         if self.saved:
             self.saved = None
+
+
+names: dict[str, Callable[[Node, str], Any]] = {}
+"""``"look_up"``: of a node and PyTorch's name of something it saved; ``saved.py`` sets it."""
 
 
 class OutputNode(GraphNode):

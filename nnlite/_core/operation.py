@@ -105,9 +105,9 @@ class Op:
         return self.title if isinstance(self.title, str) else self.title(node)
 
     def origin(self, node: Node, position: int) -> Any:
-        """The node that made ``saved[position]``, None for a constant."""
+        """The node that made ``saved[position]``, None for a constant; not asked for integers, which have none."""
         source = self.saves[position]
-        if isinstance(source, str) or node.saved[position].dtype.kind not in RECORDABLE:
+        if isinstance(source, str):
             return None
         if source < 0:
             return node if self.outputs == 1 else OutputNode(node, OUT - source)

@@ -10,10 +10,31 @@ from .._core.op import TensorBase
 from .._core.tensor_base import wrap
 from .._core.views import node_of
 from ..backends import backend_of
+from ._vmap import vmap
+from .graph import GradientEdge
+
+
+def _batched(outs: tuple[Any, ...], nodes: list[Any], grads: tuple[Any, ...], retain: bool, create: bool) -> list[Any]:
+    """Gradients for a batch of gradients to start from, in one walk."""
+    given = [g for g in grads if g is not None]
+    if not given:
+        raise RuntimeError("grad(is_grads_batched=True) needs grad_outputs, with the batch as dimension 0")
+    unused: list[bool] = []
+
+    def one(*parts: Any) -> tuple[Any, ...]:
+        rest = iter(parts)
+        own = tuple(None if g is None else next(rest) for g in grads)
+        found = engine.gradients_at(_roots(outs, own), nodes, retain, create)
+        unused[:] = [g is None for g in found]
+        return tuple(given[0].new_zeros(()) if g is None else g for g in found)
+
+    results = vmap(one)(*given)
+    return [None if missing else g for g, missing in zip(results, unused, strict=True)]
 
 
 def _several(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, TensorBase) else (value,)
+    single = isinstance(value, TensorBase | GradientEdge) or not isinstance(value, Iterable)
+    return (value,) if single else tuple(value)
 
 
 def _roots(tensors: tuple[Any, ...], gradients: tuple[Any, ...]) -> list[tuple[Any, Any]]:
@@ -96,6 +117,10 @@ def backward(
 
 
 def _input_node(i: int, t: Any) -> Any:
+    if isinstance(t, GradientEdge):
+        return t.ownership_token or t.node
+    if not isinstance(t, TensorBase):
+        raise TypeError(f"grad(): argument 'inputs' must be Tensors or GradientEdges, got {type(t).__name__}")
     node = node_of(t)
     if node is None:
         raise RuntimeError(f"One of the differentiated Tensors does not require grad (element {i} of inputs)")
@@ -124,8 +149,6 @@ def grad(
         >>> nnlite.autograd.grad(dx, x)
         (tensor(18.),)
     """
-    if is_grads_batched:
-        raise NotImplementedError("grad(is_grads_batched=True) is not implemented; call grad once for each gradient")
     outs, ins = _several(outputs), _several(inputs)
     if not ins:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
@@ -133,8 +156,14 @@ def grad(
     if allow_unused is None:
         allow_unused = materialize_grads
     nodes = [_input_node(i, t) for i, t in enumerate(ins)]
-    roots = _roots(outs, tuple(grads))
-    found = engine.gradients_at(roots, nodes, create_graph if retain_graph is None else retain_graph, create_graph)
+    retain = create_graph if retain_graph is None else retain_graph
+    if materialize_grads and not allow_unused:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+                         "allow_unused=False.")  # fmt: skip
+    if is_grads_batched:
+        found = _batched(outs, nodes, tuple(grads), retain, create_graph)
+    else:
+        found = engine.gradients_at(_roots(outs, tuple(grads)), nodes, retain, create_graph)
     for i, g in enumerate(found):
         if g is None and not allow_unused:
             raise RuntimeError(

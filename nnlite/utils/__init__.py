@@ -1,4 +1,4 @@
-"""Data loading, and handles of hooks.
+"""Data loading, checkpoints, and handles of hooks.
 
 The submodules are imported at first use: the lowest layers of the package need ``nnlite.utils.hooks``, which itself
 needs nothing, and must not bring in the data loader, which stands above them.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__all__ = ["data", "hooks"]
+__all__ = ["checkpoint", "data", "hooks"]
 
 
 def __getattr__(name: str) -> Any:
