@@ -25,7 +25,7 @@ _ERFCX_64 = (
 )  # fmt: skip
 _ERFCX_32 = (
     -0.000224116747, 0.000396307613, 0.00167591222, -0.00984449486, 0.0284092524, -0.0586468587, 0.0922907696,
-    -0.10881427, 0.08227842, 0.00358627039, -0.140240658, 1.23751262,
+    -0.10881427, 0.08227842, 0.00358627039, -0.140240668, 1.23751262,
 )  # fmt: skip
 _CENTRE_TOP = (
     2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4, 4.5921953931549871457e4,
@@ -107,7 +107,7 @@ def _log_ndtr(xp: Any, x: Any) -> Any:
     return select(xp, x < -1, lambda x: xp.log(_erfcx_positive(xp, x * (-1 / _ROOT_2)) / 2) - x * x / 2, upper, x)
 
 
-def _quantile(xp: Any, q: Any, tail: Any) -> Any:
+def normal_quantile(xp: Any, q: Any, tail: Any) -> Any:
     """The value that a normal variable does not exceed with probability 1/2 + q; ``tail`` is 1/2 - |q|."""
 
     def outer(q: Any, tail: Any) -> Any:
@@ -129,11 +129,11 @@ def _quantile(xp: Any, q: Any, tail: Any) -> Any:
 
 
 def _erfinv(xp: Any, x: Any) -> Any:
-    return _quantile(xp, x / 2, (1 - xp.absolute(x)) / 2) * (1 / _ROOT_2)
+    return normal_quantile(xp, x / 2, (1 - xp.absolute(x)) / 2) * (1 / _ROOT_2)
 
 
 def _ndtri(xp: Any, p: Any) -> Any:
-    return _quantile(xp, p - 0.5, xp.minimum(p, 1 - p))
+    return normal_quantile(xp, p - 0.5, xp.minimum(p, 1 - p))
 
 
 erfc = special_unary("erfc", _erfc, lambda f, g, x: g * (-2 / _ROOT_PI * f.exp(-(x * x))))

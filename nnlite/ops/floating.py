@@ -133,15 +133,15 @@ def _complex_log_of_sum(xp: Any, x: Any, y: Any) -> Any:
 logaddexp = special_binary(
     "logaddexp",
     _log_of_sum,
-    lambda f, g, x, out: g * f.exp(x - out),
-    lambda f, g, y, out: g * f.exp(y - out),
+    lambda f, g, x, y: g / (1 + f.exp(f.zero_where(y - x, x == y))),
+    lambda f, g, x, y: g / (1 + f.exp(f.zero_where(x - y, x == y))),
     for_complex=_complex_log_of_sum,
 )
 logaddexp2 = special_binary(
     "logaddexp2",
     _log2_of_sum,
-    lambda f, g, x, out: g * f.exp2(x - out),
-    lambda f, g, y, out: g * f.exp2(y - out),
+    lambda f, g, x, y: g / (1 + f.exp2(f.zero_where(y - x, x == y))),
+    lambda f, g, x, y: g / (1 + f.exp2(f.zero_where(x - y, x == y))),
 )
 
 

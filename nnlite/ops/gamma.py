@@ -189,8 +189,9 @@ def _zeta(xp: Any, s: Any, q: Any) -> Any:
         value = xp.where(s == xp.floor(s), finite + _zeta_positive(xp, s, 1 - part), math.nan)
         return xp.where(part == 0, math.inf, value)
 
+    s = xp.minimum(s, 1e30)  # infinity times 0 is no number
     value = select(xp, q <= 0, negative, lambda s, q: _zeta_positive(xp, s, q), s, q)
-    return xp.where(s > 1, value, xp.where(s == 1, math.inf, math.nan)).astype(q.dtype, copy=False)
+    return xp.where(s > 1, value, xp.where(s == 1, xp.full_like(value, math.inf), math.nan))
 
 
 def _no_gradient(f: Any, g: Any) -> Any:

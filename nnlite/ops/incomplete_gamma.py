@@ -200,7 +200,7 @@ def _lower_or_upper(xp: Any, a: Any, x: Any, *, upper: bool) -> Any:
     near = (a > 20) & (xp.absolute(x - a) < 0.3 * a)
     value = select(xp, near, lambda a, x: _uniform(xp, a, x, upper), elsewhere, a, x)
     at_zero, at_infinity = (1.0, 0.0) if upper else (0.0, 1.0)
-    value = xp.where((x == 0) | xp.isinf(a), at_zero, xp.where(xp.isinf(x) | (a == 0), at_infinity, value))
+    value = xp.where((x == 0) | xp.isinf(a), at_zero, xp.where(xp.isinf(x) | ((a == 0) & (x > 0)), at_infinity, value))
     wrong = (x < 0) | (a < 0) | ((a == 0) & (x == 0)) | (xp.isinf(a) & xp.isinf(x))
     return xp.where(wrong, math.nan, value).astype(x.dtype, copy=False)
 
