@@ -25,7 +25,14 @@ from ..ops.distance import (
     normalize,
     pairwise_distance,
 )
-from ..ops.dropout import dropout, dropout2d
+from ..ops.dropout import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
 from ..ops.embedding import embedding
 from ..ops.linalg import linear
 from ..ops.linear_cross_entropy import (
@@ -93,6 +100,7 @@ from ..ops.smooth_activations import (
 )
 
 __all__ = [
+    "alpha_dropout",
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -104,10 +112,13 @@ __all__ = [
     "cross_entropy",
     "ctc_loss",
     "dropout",
+    "dropout1d",
     "dropout2d",
+    "dropout3d",
     "elu",
     "elu_",
     "embedding",
+    "feature_alpha_dropout",
     "gaussian_nll_loss",
     "gelu",
     "glu",
