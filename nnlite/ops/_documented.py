@@ -51,9 +51,13 @@ def two(
     dunder: str = "",
     inplace: bool = True,
     floats: bool = False,
+    function_in_place: bool = False,
     raises: str = "",
 ) -> None:
-    """``elementwise_pair`` with a whole docstring; see there for ``numbers`` and ``dunder``."""
+    """``elementwise_pair`` with a whole docstring; see there for ``numbers`` and ``dunder``.
+
+    ``function_in_place`` makes the in-place form a function of ``nnlite`` too.
+    """
     elementwise_pair(call, summary, names=names, numbers=numbers, dunder=dunder)
     name = call.__name__
     shapes = _TWO.format(floats=_FLOATS if floats else "")
@@ -61,6 +65,8 @@ def two(
     for alias in (name, *names):
         if not inplace:
             del METHODS[alias + "_"]
+        elif function_in_place:
+            FUNCTIONS[alias + "_"] = METHODS[alias + "_"]
 
 
 def not_implemented(name: str, x: Any) -> NotImplementedError:

@@ -168,7 +168,7 @@ two(nextafter, "The floating point number next to x on the way to y.",
     ("nextafter(nnlite.tensor(1.0), nnlite.tensor(2.0)) - 1", "tensor(1.1921e-07)"),
     raises="NotImplementedError: the operands are no real floating point numbers.")  # fmt: skip
 two(ldexp, "x 2^y.", ("ldexp(nnlite.tensor([1.0, 3.0]), nnlite.tensor([4, -1]))", "tensor([16.0000,  1.5000])"),
-    floats=True)  # fmt: skip
+    floats=True, function_in_place=True)  # fmt: skip
 two(logaddexp, "log(e^x + e^y), without overflow.",
     ("logaddexp(nnlite.tensor([1000.0]), nnlite.tensor([1000.0]))", "tensor([1000.6932])"), inplace=False,
     raises="NotImplementedError: the operands are integers.")  # fmt: skip

@@ -9,7 +9,7 @@ from .._core.op import TensorBase, not_a_tensor
 from ._public import METHODS, public
 from .linalg import matmul
 
-for _new, _old in (("__truediv__", "__div__"), ("__rtruediv__", "__rdiv__"), ("__itruediv__", "__idiv__")):
+for _new, _old in (("__truediv__", "__div__"), ("__itruediv__", "__idiv__")):
     METHODS[_old] = METHODS[_new]
 
 
@@ -17,6 +17,24 @@ for _new, _old in (("__truediv__", "__div__"), ("__rtruediv__", "__rdiv__"), ("_
 def __rmatmul__(input: Any, other: Any) -> Any:
     """``other @ input``."""
     return matmul(other, input)
+
+
+@public(only_method=True)
+def __rdiv__(input: Any, other: Any) -> Any:
+    """``other / input``."""
+    return input.reciprocal() * other
+
+
+@public(only_method=True)
+def __long__(input: Any) -> int:
+    """The one element as an integer."""
+    return int(input)
+
+
+@public(only_method=True)
+def __nonzero__(input: Any) -> bool:
+    """Whether the one element is not 0."""
+    return bool(input)
 
 
 @public(only_method=True)
