@@ -12,6 +12,7 @@ from .._core.tensor_base import wrap
 from ..backends import backend_of
 from . import elementwise as e
 from ._public import FUNCTIONS, METHODS, operators, public, put
+from ._wide import widened
 
 
 def _pair(call: Any, name: str, input: Any, other: Any, out: Any = None) -> Any:
@@ -407,18 +408,21 @@ def _like(input: Any, value: Any) -> Any:
 
 
 @public
+@widened
 def lerp(input: Any, end: Any, weight: Any) -> Any:
     """input + weight (end - input)."""
     return input + weight * (end - input)
 
 
 @public
+@widened
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """input + value tensor1 tensor2."""
     return input + _scaled(tensor1 * tensor2, value)
 
 
 @public
+@widened
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """input + value tensor1 / tensor2."""
     return input + _scaled(tensor1 / tensor2, value)

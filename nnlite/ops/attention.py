@@ -75,14 +75,19 @@ def _mask_of(mask: Any, block: _Block) -> Any:
     return mask[batch, head, row, : block.keys]
 
 
+def _barred(xp: Any, mask: Any, dtype: Any) -> Any:
+    """-inf where the mask is true, 0 elsewhere."""
+    return xp.where(mask, xp.asarray(-math.inf, dtype=dtype), xp.zeros((), dtype))
+
+
 def _scores(xp: Any, q: Any, k: Any, mask: Any, block: _Block, scale: float, causal: bool) -> Any:
     scores = xp.matmul(_of(q, block, True) * scale, _of(k, block, False).swapaxes(-1, -2))
     if causal:
         later = xp.arange(block.keys)[None] > xp.arange(block.row.start, block.row.stop)[:, None]
-        scores += xp.where(later, -math.inf, 0).astype(scores.dtype)
+        scores += _barred(xp, later, scores.dtype)
     if mask is not None:
         part = _mask_of(mask, block)
-        scores += xp.where(part, 0, -math.inf).astype(scores.dtype) if part.dtype.kind == "b" else part
+        scores += _barred(xp, ~part, scores.dtype) if part.dtype.kind == "b" else part
     return scores
 
 
@@ -198,7 +203,7 @@ def _(q: Any, k: Any, v: Any, mask: Any, *, scale: float, causal: bool, dropout:
     xp = backend_of(q._a).xp
     if causal:
         later = xp.arange(k.shape[2])[None] > xp.arange(q.shape[2])[:, None]
-        scores = scores + wrap(xp.where(later, -math.inf, 0).astype(scores._a.dtype))
+        scores = scores + wrap(_barred(xp, later, scores._a.dtype))
     if mask is not None:
         scores = scores + (_additive(mask, scores) if mask._a.dtype.kind == "b" else mask)
     weights = softmax(scores, -1)
@@ -216,7 +221,7 @@ def _(q: Any, k: Any, v: Any, mask: Any, *, scale: float, causal: bool, dropout:
 def _additive(mask: Any, like: Any) -> Any:
     """A mask to add: 0 where a mask of bools is true, else -inf."""
     xp = backend_of(mask._a).xp
-    return wrap(xp.where(mask._a, 0, -math.inf).astype(like._a.dtype))
+    return wrap(_barred(xp, ~mask._a, like._a.dtype))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def _tolerances(name: str, x: Any, atol: Any, rtol: Any) -> tuple[Any, Any]:
     absolute = atol if isinstance(atol, TensorBase) else wrap(xp.asarray(0.0 if atol is None else atol, dtype=kind))
     if rtol is None:
         usual = float(xp.finfo(kind).eps) * max(a.shape[-2:])
-        rtol = wrap(xp.where(absolute._a > 0, 0.0, usual))
+        rtol = wrap(xp.where(absolute._a > 0, xp.zeros((), kind), xp.asarray(usual, dtype=kind)))
     relative = rtol if isinstance(rtol, TensorBase) else wrap(xp.asarray(rtol, dtype=kind))
     return wrap(absolute._a.astype(kind, copy=False)), wrap(relative._a.astype(kind, copy=False))
 
