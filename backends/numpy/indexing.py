@@ -9,7 +9,7 @@ import numpy as np
 
 from ..kernels import kernel
 from .kernels import OVERRIDES
-from .positions import arrays_of, blocks, combined, scatter, scatter_add
+from .positions import arrays_of, blocks, combined, common_shape, scatter, scatter_add
 
 _FEW = 1024
 """For fewer elements than this NumPy's own way costs less than finding a better one."""
@@ -35,9 +35,9 @@ def at_index(x: np.ndarray, *, index: Any, title: str = "IndexBackward0") -> Any
     flat = x.reshape(*x.shape[:first], math.prod(x.shape[first:last]), *x.shape[last:])
     if first:
         return flat.take(combined(x.shape[first:last], arrays), first).reshape(
-            *x.shape[:first], *np.broadcast_shapes(*(where.shape for where in arrays)), *x.shape[last:]
+            *x.shape[:first], *common_shape(arrays), *x.shape[last:]
         )
-    out = np.empty((*np.broadcast_shapes(*(where.shape for where in arrays)), *x.shape[last:]), x.dtype)
+    out = np.empty((*common_shape(arrays), *x.shape[last:]), x.dtype)
     for part, where in blocks(x.shape[:last], arrays):
         flat.take(where, 0, out=out[part], mode="clip")  # anything but the default is faster with ``out``
     return out

@@ -40,6 +40,19 @@ def arrays_of(index: Any) -> tuple[int, list[np.ndarray]] | None:
     return (first, arrays) if arrays else None
 
 
+def common_shape(arrays: list[np.ndarray]) -> tuple[int, ...]:
+    """The shape to which index arrays are broadcast; IndexError if there is none, as where they stand in brackets."""
+    if len(arrays) == 1:
+        return arrays[0].shape
+    try:
+        return np.broadcast_shapes(*(where.shape for where in arrays))
+    except ValueError as error:
+        shapes = ", ".join(str(list(where.shape)) for where in arrays)
+        raise IndexError(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
+        ) from error
+
+
 def blocks(shape: tuple[int, ...], arrays: list[np.ndarray]) -> Iterator[tuple[Any, np.ndarray]]:
     """Index arrays into axes of these sizes as positions in the axes flattened: parts along the first axis of their
     common shape, each with its positions. In parts of this size they stay in the cache, and the next part overwrites
@@ -47,7 +60,7 @@ def blocks(shape: tuple[int, ...], arrays: list[np.ndarray]) -> Iterator[tuple[A
     if len(arrays) == 1:
         yield ..., arrays[0]
         return
-    result = np.broadcast_shapes(*(where.shape for where in arrays))
+    result = common_shape(arrays)
     steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
     moving: list[tuple[np.ndarray, int, int]] = []
     fixed: Any = None
@@ -102,7 +115,7 @@ def scatter(ufunc: np.ufunc, x: np.ndarray, index: Any, values: Any) -> None:
         return
     first, arrays = plan
     last = first + len(arrays)
-    places = np.broadcast_shapes(*(where.shape for where in arrays))
+    places = common_shape(arrays)
     values = np.ascontiguousarray(np.broadcast_to(values, (*x.shape[:first], *places, *x.shape[last:])), x.dtype)
     flat = x.reshape(-1) if x.flags.c_contiguous else x.flatten()
     lead, row = math.prod(x.shape[:first]), math.prod(x.shape[last:])

@@ -115,6 +115,7 @@ def along(xp: Any, where: Any, axis: int) -> tuple[Any, ...]:
 
 
 _PLAIN = (int, type(None))
+_ALL = slice(None)
 
 
 def _is_basic(part: Any) -> bool:
@@ -153,7 +154,8 @@ def _normalise(x: Any, index: Any) -> tuple[Any, Any]:
     _check_bounds(backend_of(a), a, out)
     if all(_is_basic(part) for part in out):
         return tuple(out), None
-    if not any(isinstance(part, int) for part in out):
+    out = _without_ellipsis(out, a.ndim)
+    if all(hasattr(part, "dtype") or part == _ALL for part in out):
         return None, tuple(out)
     basic: list[Any] = []
     advanced: list[Any] = []
@@ -168,8 +170,25 @@ def _normalise(x: Any, index: Any) -> tuple[Any, Any]:
         else:
             basic.append(part)
             if not isinstance(part, int):
-                advanced.append(part if part is Ellipsis else slice(None))
+                advanced.append(_ALL)
     return tuple(basic), tuple(advanced)
+
+
+def _without_ellipsis(parts: list[Any], ndim: int) -> list[Any]:
+    """The parts with whole slices for the Ellipsis. It may stand for no dimension at all, yet NumPy would take arrays
+    on both sides of it as apart from each other."""
+    at = next((i for i, part in enumerate(parts) if part is Ellipsis), None)
+    if at is None:
+        return parts
+    used = sum(_taken(part) for part in parts)
+    return [*parts[:at], *[_ALL] * (ndim - used), *[part for part in parts[at + 1 :] if part is not Ellipsis]]
+
+
+def _taken(part: Any) -> int:
+    """How many dimensions a part of an index is for."""
+    if part is None or part is Ellipsis or isinstance(part, bool):
+        return 0
+    return part.ndim if _mask(part) else 1
 
 
 def _index_array(part: Any, a: Any) -> Any:
@@ -230,7 +249,7 @@ def _follow(raw: Any, a: Any) -> Any:
 def _check_bounds(backend: Any, a: Any, parts: list[Any]) -> None:
     """Raise IndexError for what the array library would let pass or report in other words."""
     parts = [part for part in parts if part is not None and not isinstance(part, bool)]
-    used = sum(part.ndim if _mask(part) else 1 for part in parts if part is not Ellipsis)
+    used = sum(map(_taken, parts))
     if used > a.ndim:
         raise IndexError(f"too many indices for tensor of dimension {a.ndim}")
     axis = 0
