@@ -62,6 +62,7 @@ from ..ops.pair_losses import (
     smooth_l1_loss,
     soft_margin_loss,
 )
+from ..ops.places import one_hot
 from ..ops.pool import max_pool2d
 from ..ops.rectifiers import (
     celu,
@@ -152,6 +153,7 @@ __all__ = [
     "multilabel_soft_margin_loss",
     "nll_loss",
     "normalize",
+    "one_hot",
     "pad",
     "pairwise_distance",
     "poisson_nll_loss",
