@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._core import dtypes
+from ._core import dtypes, inference
 from ._core.op import TensorBase, not_a_tensor
 from ._core.operands import raw
 from .ops._public import METHODS, public
@@ -27,9 +27,9 @@ def is_same_size(input: Any, other: Any) -> bool:
 
 @public
 def is_inference(input: Any) -> bool:
-    """Whether the tensor was made in inference mode. Never here: such tensors can go on into a graph."""
+    """Whether the tensor was made in ``inference_mode``, or is a view of such a one."""
     _need("is_inference", input)
-    return False
+    return inference.is_inference(input)
 
 
 @public

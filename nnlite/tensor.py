@@ -14,6 +14,7 @@ from . import _printing
 from ._core import dtypes
 from ._core.device import device, device_of
 from ._core.grad_mode import mode
+from ._core.inference import is_inference
 from ._core.layout import channels_last_3d, contiguous_format, in_format, strided
 from ._core.node import AccumulateGrad, add_hook
 from ._core.size import Size
@@ -265,6 +266,10 @@ class Tensor(TensorBase, TensorMethods):
             if self._a.dtype.kind not in "fcV":
                 raise RuntimeError(f"only Tensors of floating point dtype can require gradients, got {self.dtype}")
             if node is None:
+                if is_inference(self) and not mode.inference:
+                    raise RuntimeError(
+                        "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+                    )
                 make_leaf(self)
         elif node is not None:
             # Hooks stay with the node for the day the leaf collects again.
@@ -360,6 +365,8 @@ class Tensor(TensorBase, TensorMethods):
 
     @property
     def _version(self) -> int:
+        if is_inference(self):
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self._vc[0]
 
     @property

@@ -20,6 +20,17 @@ mode = _Mode()
 """``mode.grad``: record operations. ``mode.inference``: inside ``inference_mode``."""
 
 
+watchers: list[Callable[[bool], None]] = []
+"""Told when a thread enters or leaves ``inference_mode``."""
+
+
+def _set_inference(value: bool) -> None:
+    if value != mode.inference:
+        mode.inference = value
+        for watch in watchers:
+            watch(value)
+
+
 class _ModeContext:
     """A context and decorator that sets the flags for its extent. Entering it again inside itself works."""
 
@@ -31,10 +42,11 @@ class _ModeContext:
         outer.append((mode.grad, mode.inference))
         mode.grad = self._grad
         if self._inference is not None:
-            mode.inference = self._inference
+            _set_inference(self._inference)
 
     def __exit__(self, *exc: Any) -> None:
-        mode.grad, mode.inference = self.__dict__["_outer"].pop()
+        mode.grad, inference = self.__dict__["_outer"].pop()
+        _set_inference(inference)
 
     def _again(self) -> _ModeContext:
         return self.__class__()
@@ -123,8 +135,8 @@ class enable_grad(_ModeContext):
 
 
 class inference_mode(_ModeContext):
-    """Do not record operations, as ``no_grad`` does. (PyTorch's inference tensors, which can never be recorded later,
-    are not told apart here.)
+    """Do not record operations, as ``no_grad`` does; and what is made inside can never be saved for backward later, nor
+    be written to outside (``clone`` it there).
 
     Example:
         >>> import nnlite

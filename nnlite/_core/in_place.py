@@ -10,6 +10,7 @@ import numpy as np
 from ..backends.registry import backend_of, tables
 from . import dtypes
 from .grad_mode import mode
+from .inference import check_write
 from .node import Node, caller, next_seq
 from .operands import check_same_device, explain, no_order, not_a_tensor, number_for, numbers_moved, raw
 from .operation import OUT, Op, cast
@@ -27,6 +28,7 @@ def in_place(function: Callable[..., Any], x: Any, *others: Any, **attrs: Any) -
     name = op.name + "_"
     if not isinstance(x, TensorBase):
         raise not_a_tensor(name, 0, x)
+    check_write(x)
     xa = x._a
     if op.ordered and xa.dtype.kind == "c":
         raise no_order(op.name, xa)

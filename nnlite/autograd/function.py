@@ -5,14 +5,17 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+from .._core.batched.crossing import batched_tensor, enter, leave
+from .._core.batched.levels import running
 from .._core.grad_mode import mode
 from .._core.node import Node, OutputNode, caller, next_seq
 from .._core.op import TensorBase, recorded, unbroadcast
 from .._core.tensor_base import wrap
 from .._core.views import check_in_place, detached, node_of, rebase
 from ..backends import backend_of
+from ._pytree import flatten, leaves_of, map_tree, spread
 
 
 class FunctionCtx:
@@ -37,7 +40,11 @@ class FunctionCtx:
         self._to_save = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
-        """Accepted; forward-mode differentiation is not offered."""
+        """Accepted: forward mode uses ``backward`` here, so that nothing more has to be kept."""
+        for t in tensors:
+            if t is not None and not isinstance(t, TensorBase):
+                raise TypeError(f"save_for_forward expects all arguments to be tensors; you should save non-tensors as "
+                                f"attributes on ctx, got {type(t).__name__}.")  # fmt: skip
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
@@ -146,6 +153,25 @@ class Function:
         """Save for ``backward`` what ``forward(*inputs)`` computed."""
         raise NotImplementedError("setup_context is not implemented.")
 
+    generate_vmap_rule = False
+    """Whether ``forward`` and ``backward`` are made of operations that ``vmap`` knows, so that it needs no rule."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
+        """A rule for :func:`nnlite.vmap`: returns outputs and their batch dimensions.
+
+        ``info.batch_size`` and ``info.randomness`` tell of the ``vmap``, ``in_dims`` of the batch in each argument.
+        """
+        raise NotImplementedError("To use autograd.Function with vmap, you must either override the vmap staticmethod "
+                                  "or set generate_vmap_rule=True.")  # fmt: skip
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """A forward-mode formula; not needed here, since forward mode uses ``backward``."""
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+        )
+
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """The gradients of the inputs, given those of the outputs."""
@@ -156,7 +182,15 @@ class Function:
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
-        """Run ``forward`` and record it."""
+        """Run ``forward`` and record it.
+
+        Raises:
+            RuntimeError: inside ``vmap``, without ``setup_context`` or a rule for it.
+        """
+        if running.stack:
+            level = _batched_level(args)
+            if level is not None and not (cls.generate_vmap_rule and level.active):
+                return _through_vmap(cls, level, args)
         ctx = FunctionCtx()
         edges = tuple(node_of(a) if isinstance(a, TensorBase) else None for a in args)
         ctx.needs_input_grad = tuple(edge is not None for edge in edges)
@@ -174,6 +208,58 @@ class Function:
             outs = _record(cls, ctx, args, edges, outs)
         ctx._to_save = ctx._dirty = ctx._no_grad = ()
         return outs if isinstance(result, tuple) else outs[0]
+
+
+class VmapInfo(NamedTuple):
+    """What a custom function's ``vmap`` learns of the batch."""
+
+    batch_size: int
+    randomness: str
+
+
+def _batched_level(args: tuple[Any, ...]) -> Any:
+    """The innermost ``vmap`` whose examples differ in one of the tensors."""
+    found = [
+        a._a.level for leaf in args for a in leaves_of(leaf) if isinstance(a, TensorBase) and hasattr(a._a, "level")
+    ]
+    return max(found, key=lambda level: level.id) if found else None
+
+
+def _through_vmap(cls: Any, level: Any, args: tuple[Any, ...]) -> Any:
+    """Call the custom function's own rule with the whole batch."""
+    if cls.setup_context is Function.setup_context:
+        raise RuntimeError(
+            "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, jacrev, ...), it must "
+            "override the setup_context staticmethod. For more details, please see "
+            "https://pytorch.org/docs/main/notes/extending.func.html"
+        )
+    if cls.vmap is Function.vmap:
+        raise RuntimeError(
+            f"You tried to vmap over {cls.__name__}, but it does not have vmap support. Please override and implement "
+            "the vmap staticmethod or set generate_vmap_rule=True. For more details, please see "
+            "https://pytorch.org/docs/main/notes/extending.func.html"
+        )
+    if cls.generate_vmap_rule:
+        raise RuntimeError(f"You tried to vmap over {cls.__name__}, but it has both generate_vmap_rule=True and an "
+                           "overriden vmap staticmethod. Please set generate_vmap_rule=False or delete the overriden "
+                           "vmap staticmethod to avoid ambiguity.")  # fmt: skip
+
+    def whole(a: Any) -> tuple[Any, Any]:
+        inside = isinstance(a, TensorBase) and batched_tensor(a, level)
+        return (leave(a, level=level, axis=0), 0) if inside else (a, None)
+
+    given = [map_tree(lambda x: whole(x)[0], a) for a in args]
+    dims = tuple(map_tree(lambda x: whole(x)[1], a) for a in args)
+    with level.paused():
+        out, out_dims = cls.vmap(VmapInfo(level.size, level.randomness), dims, *given)
+    leaves, rebuild = flatten(out)
+    places = spread(out_dims, out)
+    if places is None:
+        raise ValueError(f"{cls.__name__}.vmap: the out_dims {out_dims} do not have the form of the outputs")
+    return rebuild([
+        x if d is None or not isinstance(x, TensorBase) else enter(x, level=level, axis=d % x._a.ndim)
+        for x, d in zip(leaves, places, strict=True)
+    ])  # fmt: skip
 
 
 def _record(cls: Any, ctx: FunctionCtx, args: tuple[Any, ...], edges: tuple[Any, ...], outs: tuple[Any, ...]) -> Any:

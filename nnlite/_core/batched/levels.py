@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from ..node import next_seq
@@ -39,6 +41,16 @@ class Level:
     def __exit__(self, *exc: Any) -> None:
         self.active = False
         running.stack.remove(self)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Outside this level for a while, for code that sees the whole batch."""
+        place = running.stack.index(self)
+        del running.stack[place]
+        try:
+            yield
+        finally:
+            running.stack.insert(place, self)
 
 
 class _Running(threading.local):
