@@ -63,6 +63,7 @@ from ..ops.pair_losses import (
     soft_margin_loss,
 )
 from ..ops.places import one_hot
+from ..ops.point_distances import pdist
 from ..ops.pool import max_pool2d
 from ..ops.rectifiers import (
     celu,
@@ -156,6 +157,7 @@ __all__ = [
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pdist",
     "poisson_nll_loss",
     "prelu",
     "relu",

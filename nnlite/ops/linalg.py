@@ -8,7 +8,6 @@ from typing import Any
 from .._core import dtypes
 from .._core.op import TensorBase, check_same_device, conjugate, in_place, not_a_tensor, op, unbroadcast
 from ._public import METHODS, public, put
-from .reduce import sum as _total
 from .shape import reshape, squeeze, unsqueeze
 
 
@@ -263,23 +262,6 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if a.ndim == 1:
         return squeeze(_linear(unsqueeze(input, 0), weight, bias), 0)
     return _linear(input, weight, bias)
-
-
-@public
-def trace(input: Any) -> Any:
-    """The sum of a matrix's diagonal."""
-    if input._a.ndim != 2:
-        raise RuntimeError("trace: expected a matrix")
-    n = min(input._a.shape)
-    steps = _range(input, n)
-    return _total(input[steps, steps])
-
-
-def _range(input: Any, n: int) -> Any:
-    from .._core.tensor_base import wrap
-    from ..backends import backend_of
-
-    return wrap(backend_of(input._a).xp.arange(n))
 
 
 METHODS["__matmul__"] = matmul
