@@ -64,7 +64,36 @@ from ..ops.pair_losses import (
 )
 from ..ops.places import one_hot
 from ..ops.point_distances import pdist
-from ..ops.pool import max_pool2d
+from ..ops.pooling.adaptive import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+)
+from ..ops.pooling.average import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+)
+from ..ops.pooling.fractional import (
+    fractional_max_pool2d,
+    fractional_max_pool3d,
+)
+from ..ops.pooling.inverse import (
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
+)
+from ..ops.pooling.largest import (
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
 from ..ops.rectifiers import (
     celu,
     celu_,
@@ -102,7 +131,16 @@ from ..ops.smooth_activations import (
 )
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
     "alpha_dropout",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -121,6 +159,8 @@ __all__ = [
     "elu_",
     "embedding",
     "feature_alpha_dropout",
+    "fractional_max_pool2d",
+    "fractional_max_pool3d",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -144,8 +184,16 @@ __all__ = [
     "local_response_norm",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "margin_ranking_loss",
+    "max_pool1d",
     "max_pool2d",
+    "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "mish",
     "mse_loss",
     "multi_head_attention_forward",

@@ -4,24 +4,61 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...ops.pool import max_pool2d
+from .. import functional as F
 from .module import Module
 
-__all__ = ["MaxPool2d"]
+__all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
+]
 
 
-class _MaxPoolNd(Module):
-    """What max pooling layers over any number of axes have in common."""
+def _tuple(value: Any, count: int) -> tuple[Any, ...]:
+    """``count`` numbers of one or several."""
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
 
-    return_indices: bool
-    ceil_mode: bool
+
+class _Pool(Module):
+    """A layer whose text is its arguments."""
+
+    shown: tuple[str, ...] = ("kernel_size", "stride", "padding")
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return ", ".join(f"{name}={getattr(self, name)}" for name in self.shown)
+
+
+class _MaxPoolNd(_Pool):
+    """The arguments of max pooling."""
+
+    __constants__ = ["kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"]  # noqa: RUF012
+
+    shown = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
     def __init__(
         self,
-        kernel_size: int | tuple[int, ...],
-        stride: int | tuple[int, ...] | None = None,
-        padding: int | tuple[int, ...] = 0,
-        dilation: int | tuple[int, ...] = 1,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
@@ -33,40 +70,8 @@ class _MaxPoolNd(Module):
         self.return_indices = return_indices
         self.ceil_mode = ceil_mode
 
-    def extra_repr(self) -> str:
-        """The arguments."""
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
-            f"ceil_mode={self.ceil_mode}"
-        )
-
-
-class MaxPool2d(_MaxPoolNd):
-    """The largest number under each position of a window that slides over images.
-
-    Args:
-        kernel_size: the size of the window, a number or one for each axis.
-        stride: its step; ``kernel_size`` unless given.
-        padding: how far windows may begin outside of the input, at most half of the window.
-        dilation: the distance of the input positions under neighbouring places of the window.
-        return_indices: return also where in the flattened image each maximum is.
-        ceil_mode: windows that end outside of the input count too.
-
-    Shape: input (N, C, H, W) or (C, H, W); output (N, C, oH, oW) or (C, oH, oW) with
-    oH = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1 (with ``ceil_mode``, ceil).
-
-    Raises:
-        RuntimeError: (when called) the input does not fit, or an argument is out of range.
-
-    Example:
-        >>> import nnlite
-        >>> nnlite.nn.MaxPool2d(3, stride=2)(nnlite.randn(4, 8, 28, 28)).shape
-        torch.Size([4, 8, 13, 13])
-    """
-
-    def forward(self, input: Any) -> Any:
-        """The maxima, or a pair of them and their positions."""
-        return max_pool2d(
+    def _pool(self, function: Any, input: Any) -> Any:
+        return function(
             input,
             self.kernel_size,
             self.stride,
@@ -75,3 +80,670 @@ class MaxPool2d(_MaxPoolNd):
             ceil_mode=self.ceil_mode,
             return_indices=self.return_indices,
         )
+
+
+class MaxPool1d(_MaxPoolNd):
+    """The largest number under each position of a window that slides over (L).
+
+    Min pooling is the negative of this layer on the negative of the input.
+
+    Args:
+        kernel_size: the size of the window, a number or one for each axis.
+        stride: its step; ``kernel_size`` unless given.
+        padding: how far windows may begin outside of the input, at most half of the window.
+        dilation: the distance of the input positions under neighbouring places of the window.
+        return_indices: return also where in the flattened (L) each maximum is.
+        ceil_mode: windows that end outside of the input count too.
+
+    Shape: input (N, C, L) or (C, L); each size n becomes
+        floor((n + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1 (with ``ceil_mode``, ceil).
+
+    Raises:
+        RuntimeError: (when called) the input does not fit, or an argument is out of range.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.MaxPool1d(2)(nnlite.randn(2, 3, 6)).shape
+        torch.Size([2, 3, 3])
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The maxima, or a pair of them and their positions."""
+        return self._pool(F.max_pool1d, input)
+
+
+class MaxPool2d(_MaxPoolNd):
+    """The largest number under each position of a window that slides over (H, W).
+
+    Min pooling is the negative of this layer on the negative of the input.
+
+    Args:
+        kernel_size: the size of the window, a number or one for each axis.
+        stride: its step; ``kernel_size`` unless given.
+        padding: how far windows may begin outside of the input, at most half of the window.
+        dilation: the distance of the input positions under neighbouring places of the window.
+        return_indices: return also where in the flattened (H, W) each maximum is.
+        ceil_mode: windows that end outside of the input count too.
+
+    Shape: input (N, C, H, W) or (C, H, W); each size n becomes
+        floor((n + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1 (with ``ceil_mode``, ceil).
+
+    Raises:
+        RuntimeError: (when called) the input does not fit, or an argument is out of range.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.MaxPool2d(2)(nnlite.randn(2, 3, 6, 6)).shape
+        torch.Size([2, 3, 3, 3])
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The maxima, or a pair of them and their positions."""
+        return self._pool(F.max_pool2d, input)
+
+
+class MaxPool3d(_MaxPoolNd):
+    """The largest number under each position of a window that slides over (D, H, W).
+
+    Min pooling is the negative of this layer on the negative of the input.
+
+    Args:
+        kernel_size: the size of the window, a number or one for each axis.
+        stride: its step; ``kernel_size`` unless given.
+        padding: how far windows may begin outside of the input, at most half of the window.
+        dilation: the distance of the input positions under neighbouring places of the window.
+        return_indices: return also where in the flattened (D, H, W) each maximum is.
+        ceil_mode: windows that end outside of the input count too.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); each size n becomes
+        floor((n + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1 (with ``ceil_mode``, ceil).
+
+    Raises:
+        RuntimeError: (when called) the input does not fit, or an argument is out of range.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.MaxPool3d(2)(nnlite.randn(2, 3, 6, 6, 6)).shape
+        torch.Size([2, 3, 3, 3, 3])
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The maxima, or a pair of them and their positions."""
+        return self._pool(F.max_pool3d, input)
+
+
+class _MaxUnpoolNd(_Pool):
+    """The arguments of max unpooling."""
+
+    dims: int
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        super().__init__()
+        self.kernel_size = _tuple(kernel_size, self.dims)
+        self.stride = _tuple(stride if stride is not None else kernel_size, self.dims)
+        self.padding = _tuple(padding, self.dims)
+
+
+class MaxUnpool1d(_MaxUnpoolNd):
+    """The inverse of `MaxPool1d`: each maximum at its position, zeros elsewhere.
+
+    Args:
+        kernel_size, stride, padding: those of the pooling.
+
+    Shape: input and indices (N, C, L) or (C, L); each size n becomes
+        (n - 1) stride - 2 padding + kernel_size, or what ``output_size`` says when called.
+
+    Raises:
+        ValueError: (when called) an impossible ``output_size``.
+        RuntimeError: (when called) shapes do not fit, or indices are outside of the output.
+
+    Example:
+        >>> import nnlite
+        >>> pooled, indices = nnlite.nn.MaxPool1d(2, return_indices=True)(nnlite.randn(2, 3, 6))
+        >>> nnlite.nn.MaxUnpool1d(2)(pooled, indices).shape
+        torch.Size([2, 3, 6])
+    """
+
+    dims = 1
+
+    def forward(self, input: Any, indices: Any, output_size: Any = None) -> Any:
+        """The numbers at their positions."""
+        return F.max_unpool1d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class MaxUnpool2d(_MaxUnpoolNd):
+    """The inverse of `MaxPool2d`: each maximum at its position, zeros elsewhere.
+
+    Args:
+        kernel_size, stride, padding: those of the pooling.
+
+    Shape: input and indices (N, C, H, W) or (C, H, W); each size n becomes
+        (n - 1) stride - 2 padding + kernel_size, or what ``output_size`` says when called.
+
+    Raises:
+        ValueError: (when called) an impossible ``output_size``.
+        RuntimeError: (when called) shapes do not fit, or indices are outside of the output.
+
+    Example:
+        >>> import nnlite
+        >>> pooled, indices = nnlite.nn.MaxPool2d(2, return_indices=True)(nnlite.randn(2, 3, 6, 6))
+        >>> nnlite.nn.MaxUnpool2d(2)(pooled, indices).shape
+        torch.Size([2, 3, 6, 6])
+    """
+
+    dims = 2
+
+    def forward(self, input: Any, indices: Any, output_size: Any = None) -> Any:
+        """The numbers at their positions."""
+        return F.max_unpool2d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class MaxUnpool3d(_MaxUnpoolNd):
+    """The inverse of `MaxPool3d`: each maximum at its position, zeros elsewhere.
+
+    Args:
+        kernel_size, stride, padding: those of the pooling.
+
+    Shape: input and indices (N, C, D, H, W) or (C, D, H, W); each size n becomes
+        (n - 1) stride - 2 padding + kernel_size, or what ``output_size`` says when called.
+
+    Raises:
+        ValueError: (when called) an impossible ``output_size``.
+        RuntimeError: (when called) shapes do not fit, or indices are outside of the output.
+
+    Example:
+        >>> import nnlite
+        >>> pooled, indices = nnlite.nn.MaxPool3d(2, return_indices=True)(nnlite.randn(2, 3, 6, 6, 6))
+        >>> nnlite.nn.MaxUnpool3d(2)(pooled, indices).shape
+        torch.Size([2, 3, 6, 6, 6])
+    """
+
+    dims = 3
+
+    def forward(self, input: Any, indices: Any, output_size: Any = None) -> Any:
+        """The numbers at their positions."""
+        return F.max_unpool3d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class _AvgPoolNd(_Pool):
+    """The arguments of average pooling."""
+
+    __constants__ = [  # noqa: RUF012
+        "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override",
+    ]  # fmt: skip
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = stride if stride is not None else kernel_size
+        self.padding = padding
+        self.ceil_mode = ceil_mode
+        self.count_include_pad = count_include_pad
+        self.divisor_override = divisor_override
+
+    def _pool(self, function: Any, input: Any) -> Any:
+        return function(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+
+class AvgPool1d(_AvgPoolNd):
+    """The mean under each position of a window that slides over (L).
+
+    Args:
+        kernel_size: the size of the window, a number or one for each axis.
+        stride: its step; ``kernel_size`` unless given.
+        padding: zeros around the input, at most half of the window.
+        ceil_mode: windows that end outside of the input count too.
+        count_include_pad: zeros around the input count in the mean.
+
+    Shape: input (N, C, L) or (C, L); each size n becomes
+        floor((n + 2 padding - kernel_size) / stride) + 1 (with ``ceil_mode``, ceil).
+
+    Raises:
+        RuntimeError: (when called) the input does not fit, or an argument is out of range.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.AvgPool1d(2)(nnlite.randn(2, 3, 6)).shape
+        torch.Size([2, 3, 3])
+    """
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__(
+            _tuple(kernel_size, 1),
+            _tuple(stride if stride is not None else kernel_size, 1),
+            _tuple(padding, 1),
+            ceil_mode,
+            count_include_pad,
+        )
+
+    def forward(self, input: Any) -> Any:
+        """The means."""
+        return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+
+
+class AvgPool2d(_AvgPoolNd):
+    """The mean under each position of a window that slides over (H, W).
+
+    Args:
+        kernel_size: the size of the window, a number or one for each axis.
+        stride: its step; ``kernel_size`` unless given.
+        padding: zeros around the input, at most half of the window.
+        ceil_mode: windows that end outside of the input count too.
+        count_include_pad: zeros around the input count in the mean.
+        divisor_override: the sum is divided by this in place of the number of positions.
+
+    Shape: input (N, C, H, W) or (C, H, W); each size n becomes
+        floor((n + 2 padding - kernel_size) / stride) + 1 (with ``ceil_mode``, ceil).
+
+    Raises:
+        RuntimeError: (when called) the input does not fit, or an argument is out of range.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.AvgPool2d(2)(nnlite.randn(2, 3, 6, 6)).shape
+        torch.Size([2, 3, 3, 3])
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The means."""
+        return self._pool(F.avg_pool2d, input)
+
+
+class AvgPool3d(_AvgPoolNd):
+    """The mean under each position of a window that slides over (D, H, W).
+
+    Args:
+        kernel_size: the size of the window, a number or one for each axis.
+        stride: its step; ``kernel_size`` unless given.
+        padding: zeros around the input, at most half of the window.
+        ceil_mode: windows that end outside of the input count too.
+        count_include_pad: zeros around the input count in the mean.
+        divisor_override: the sum is divided by this in place of the number of positions.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); each size n becomes
+        floor((n + 2 padding - kernel_size) / stride) + 1 (with ``ceil_mode``, ceil).
+
+    Raises:
+        RuntimeError: (when called) the input does not fit, or an argument is out of range.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.AvgPool3d(2)(nnlite.randn(2, 3, 6, 6, 6)).shape
+        torch.Size([2, 3, 3, 3, 3])
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The means."""
+        return self._pool(F.avg_pool3d, input)
+
+
+class _FractionalMaxPoolNd(Module):
+    """The arguments of fractional max pooling."""
+
+    __constants__ = ["kernel_size", "return_indices", "output_size", "output_ratio"]  # noqa: RUF012
+
+    dims: int
+    _random_samples: Any
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Any = None,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = _tuple(kernel_size, self.dims)
+        if self.dims == 3 and min(self.kernel_size) <= 0:
+            raise ValueError(f"kernel_size must be greater than 0, but got {kernel_size}")
+        self.return_indices = return_indices
+        self.register_buffer("_random_samples", _random_samples)
+        self.output_size = None if output_size is None else _tuple(output_size, self.dims)
+        self.output_ratio = None if output_ratio is None else _tuple(output_ratio, self.dims)
+        if output_size is None and output_ratio is None:
+            raise ValueError(f"{type(self).__name__} requires specifying either an output size, or a pooling ratio")
+        if output_size is not None and output_ratio is not None:
+            raise ValueError("only one of output_size and output_ratio may be specified")
+        if self.output_ratio is not None and not all(0 < ratio < 1 for ratio in self.output_ratio):
+            raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
+
+    def _pool(self, function: Any, input: Any) -> Any:
+        return function(
+            input,
+            self.kernel_size,
+            self.output_size,
+            self.output_ratio,
+            self.return_indices,
+            _random_samples=self._random_samples,
+        )
+
+
+class FractionalMaxPool2d(_FractionalMaxPoolNd):
+    """The largest number of windows over (H, W) whose distances are drawn at random.
+
+    Args:
+        kernel_size: the size of the windows, a number or one for each axis.
+        output_size: the sizes of the output, a number or one for each axis.
+        output_ratio: in its place, the sizes in parts of the input's, between 0 and 1.
+        return_indices: return also where in the flattened (H, W) each maximum is.
+
+    Shape: input (N, C, H, W) or (C, H, W); the result has ``output_size`` in place of (H, W).
+
+    Raises:
+        ValueError: neither or both of ``output_size`` and ``output_ratio``, or a ratio that is not between 0 and 1.
+        RuntimeError: (when called) sizes do not fit together.
+
+    Source: Graham, https://arxiv.org/abs/1412.6071.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.FractionalMaxPool2d(2, output_size=4)(nnlite.randn(2, 3, 6, 6)).shape
+        torch.Size([2, 3, 4, 4])
+    """
+
+    dims = 2
+
+    def forward(self, input: Any) -> Any:
+        """The maxima, or a pair of them and their positions."""
+        return self._pool(F.fractional_max_pool2d, input)
+
+
+class FractionalMaxPool3d(_FractionalMaxPoolNd):
+    """The largest number of windows over (D, H, W) whose distances are drawn at random.
+
+    Args:
+        kernel_size: the size of the windows, a number or one for each axis.
+        output_size: the sizes of the output, a number or one for each axis.
+        output_ratio: in its place, the sizes in parts of the input's, between 0 and 1.
+        return_indices: return also where in the flattened (D, H, W) each maximum is.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); the result has ``output_size`` in place of (D, H, W).
+
+    Raises:
+        ValueError: neither or both of ``output_size`` and ``output_ratio``, or a ratio that is not between 0 and 1.
+        RuntimeError: (when called) sizes do not fit together.
+
+    Source: Graham, https://arxiv.org/abs/1412.6071.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.FractionalMaxPool3d(2, output_size=4)(nnlite.randn(2, 3, 6, 6, 6)).shape
+        torch.Size([2, 3, 4, 4, 4])
+    """
+
+    dims = 3
+
+    def forward(self, input: Any) -> Any:
+        """The maxima, or a pair of them and their positions."""
+        return self._pool(F.fractional_max_pool3d, input)
+
+
+class _LPPoolNd(_Pool):
+    """The arguments of pooling by a power norm."""
+
+    __constants__ = ["norm_type", "kernel_size", "stride", "ceil_mode"]  # noqa: RUF012
+
+    shown = ("norm_type", "kernel_size", "stride", "ceil_mode")
+
+    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
+        super().__init__()
+        self.norm_type = norm_type
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.ceil_mode = ceil_mode
+
+
+class LPPool1d(_LPPoolNd):
+    """The norm (sum of x^p)^(1/p) under each position of a window that slides over (L).
+
+    Args:
+        norm_type: p.
+        kernel_size: the size of the window, a number or one for each axis.
+        stride: its step; ``kernel_size`` unless given.
+        ceil_mode: windows that end outside of the input count too.
+
+    Shape: input (N, C, L) or (C, L); each size n becomes floor((n - kernel_size) / stride) + 1.
+
+    Raises:
+        RuntimeError: (when called) the input does not fit, or an argument is out of range.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.LPPool1d(2, 2)(nnlite.rand(2, 3, 6)).shape
+        torch.Size([2, 3, 3])
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The norms."""
+        return F.lp_pool1d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+
+
+class LPPool2d(_LPPoolNd):
+    """The norm (sum of x^p)^(1/p) under each position of a window that slides over (H, W).
+
+    Args:
+        norm_type: p.
+        kernel_size: the size of the window, a number or one for each axis.
+        stride: its step; ``kernel_size`` unless given.
+        ceil_mode: windows that end outside of the input count too.
+
+    Shape: input (N, C, H, W) or (C, H, W); each size n becomes floor((n - kernel_size) / stride) + 1.
+
+    Raises:
+        RuntimeError: (when called) the input does not fit, or an argument is out of range.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.LPPool2d(2, 2)(nnlite.rand(2, 3, 6, 6)).shape
+        torch.Size([2, 3, 3, 3])
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The norms."""
+        return F.lp_pool2d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+
+
+class LPPool3d(_LPPoolNd):
+    """The norm (sum of x^p)^(1/p) under each position of a window that slides over (D, H, W).
+
+    Args:
+        norm_type: p.
+        kernel_size: the size of the window, a number or one for each axis.
+        stride: its step; ``kernel_size`` unless given.
+        ceil_mode: windows that end outside of the input count too.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); each size n becomes floor((n - kernel_size) / stride) + 1.
+
+    Raises:
+        RuntimeError: (when called) the input does not fit, or an argument is out of range.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.LPPool3d(2, 2)(nnlite.rand(2, 3, 6, 6, 6)).shape
+        torch.Size([2, 3, 3, 3, 3])
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The norms."""
+        return F.lp_pool3d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+
+
+class _AdaptivePool(_Pool):
+    """The argument of adaptive pooling."""
+
+    __constants__ = ["output_size"]  # noqa: RUF012
+
+    shown = ("output_size",)
+
+    def __init__(self, output_size: Any) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+
+class _AdaptiveMaxPoolNd(_AdaptivePool):
+    """The arguments of adaptive max pooling."""
+
+    __constants__ = ["output_size", "return_indices"]  # noqa: RUF012
+
+    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+        super().__init__(output_size)
+        self.return_indices = return_indices
+
+
+class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
+    """The largest number of each of the windows that divide (L) into ``output_size`` parts.
+
+    Args:
+        output_size: the sizes of the output, a number or one for each axis; None for the input's.
+        return_indices: return also where in the flattened (L) each maximum is.
+
+    Shape: input (N, C, L) or (C, L); the result has ``output_size`` in place of (L).
+
+    Raises:
+        RuntimeError: (when called) the input does not fit.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.AdaptiveMaxPool1d(4)(nnlite.randn(2, 3, 6)).shape
+        torch.Size([2, 3, 4])
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The maxima, or a pair of them and their positions."""
+        return F.adaptive_max_pool1d(input, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
+    """The largest number of each of the windows that divide (H, W) into ``output_size`` parts.
+
+    Args:
+        output_size: the sizes of the output, a number or one for each axis; None for the input's.
+        return_indices: return also where in the flattened (H, W) each maximum is.
+
+    Shape: input (N, C, H, W) or (C, H, W); the result has ``output_size`` in place of (H, W).
+
+    Raises:
+        RuntimeError: (when called) the input does not fit.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.AdaptiveMaxPool2d(4)(nnlite.randn(2, 3, 6, 6)).shape
+        torch.Size([2, 3, 4, 4])
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The maxima, or a pair of them and their positions."""
+        return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
+    """The largest number of each of the windows that divide (D, H, W) into ``output_size`` parts.
+
+    Args:
+        output_size: the sizes of the output, a number or one for each axis; None for the input's.
+        return_indices: return also where in the flattened (D, H, W) each maximum is.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); the result has ``output_size`` in place of (D, H, W).
+
+    Raises:
+        RuntimeError: (when called) the input does not fit.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.AdaptiveMaxPool3d(4)(nnlite.randn(2, 3, 6, 6, 6)).shape
+        torch.Size([2, 3, 4, 4, 4])
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The maxima, or a pair of them and their positions."""
+        return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)
+
+
+class AdaptiveAvgPool1d(_AdaptivePool):
+    """The mean of each of the windows that divide (L) into ``output_size`` parts.
+
+    Args:
+        output_size: the sizes of the output, a number or one for each axis; None for the input's.
+
+    Shape: input (N, C, L) or (C, L); the result has ``output_size`` in place of (L).
+
+    Raises:
+        RuntimeError: (when called) the input does not fit.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.AdaptiveAvgPool1d(4)(nnlite.randn(2, 3, 6)).shape
+        torch.Size([2, 3, 4])
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The means."""
+        return F.adaptive_avg_pool1d(input, self.output_size)
+
+
+class AdaptiveAvgPool2d(_AdaptivePool):
+    """The mean of each of the windows that divide (H, W) into ``output_size`` parts.
+
+    Args:
+        output_size: the sizes of the output, a number or one for each axis; None for the input's.
+
+    Shape: input (N, C, H, W) or (C, H, W); the result has ``output_size`` in place of (H, W).
+
+    Raises:
+        RuntimeError: (when called) the input does not fit.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.AdaptiveAvgPool2d(4)(nnlite.randn(2, 3, 6, 6)).shape
+        torch.Size([2, 3, 4, 4])
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The means."""
+        return F.adaptive_avg_pool2d(input, self.output_size)
+
+
+class AdaptiveAvgPool3d(_AdaptivePool):
+    """The mean of each of the windows that divide (D, H, W) into ``output_size`` parts.
+
+    Args:
+        output_size: the sizes of the output, a number or one for each axis; None for the input's.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); the result has ``output_size`` in place of (D, H, W).
+
+    Raises:
+        RuntimeError: (when called) the input does not fit.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.AdaptiveAvgPool3d(4)(nnlite.randn(2, 3, 6, 6, 6)).shape
+        torch.Size([2, 3, 4, 4, 4])
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The means."""
+        return F.adaptive_avg_pool3d(input, self.output_size)

@@ -14,14 +14,22 @@ from typing import Any
 
 import numpy as np
 
-from .._core.grad_mode import mode
-from .._core.op import TensorBase, not_a_tensor, op
-from .._core.views import node_of
-from ._blocks import blocks
-from ._windows import as_ints
-from .activation import title_of, widen
+from ..._core.grad_mode import mode
+from ..._core.op import TensorBase, not_a_tensor, op
+from ..._core.views import node_of
+from .._blocks import blocks
+from .._windows import as_ints
+from ..activation import title_of, widen
 
 Ints = tuple[int, ...]
+
+
+def _title(node: Any) -> str:
+    return f"MaxPool{max(len(node.attrs['out']), 2)}DWithIndicesBackward0"
+
+
+def _second_title(node: Any) -> str:
+    return _title(node)[:-1] + "Backward0"
 
 
 class _Windows:
@@ -137,14 +145,14 @@ def _largest_of(xp: Any, x: Any, windows: _Windows, values: Any, where: Any) -> 
         values[...] = best
 
 
-@op(residuals=("where",), saves=("where",), title="MaxPool2DWithIndicesBackward0")
+@op(residuals=("where",), saves=("where",), title=_title)
 def _max_pool(
     xp: Any, x: Any, *, out: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
 ) -> tuple[Any, Any]:
     return _largest(xp, x, {"out": out, "kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation})
 
 
-@op(outputs=2, residuals=("where",), saves=("where",), title="MaxPool2DWithIndicesBackward0")
+@op(outputs=2, residuals=("where",), saves=("where",), title=_title)
 def _max_pool_indices(
     xp: Any, x: Any, *, out: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
 ) -> tuple[Any, Any, Any]:
@@ -181,7 +189,7 @@ _max_pool_indices.vjp(_rule)
 _BITS = {2: "int16", 4: "int32", 8: "int64"}
 
 
-@op(saves=("where",), title="MaxPool2DWithIndicesBackwardBackward0")
+@op(saves=("where",), title=_second_title)
 def _max_pool_scatter(
     xp: Any,
     g: Any,
@@ -227,7 +235,7 @@ def _(f: Any, g: Any, node: Any, where: Any) -> tuple[Any, ...]:
     return f.max_pool_gather(g, where, **attrs), None
 
 
-@op(saves=("where",), title="MaxPool2DWithIndicesBackwardBackward0")
+@op(saves=("where",), title=_second_title)
 def _max_pool_gather(
     xp: Any, x: Any, where: Any, *, out: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
 ) -> Any:
@@ -248,61 +256,37 @@ def _(f: Any, g: Any, node: Any, where: Any) -> tuple[Any, ...]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The public function
+# The public functions
 
 
-def max_pool2d(
+def _max_pool_of(
+    dims: int,
     input: Any,
     kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    return_indices: bool,
 ) -> Any:
-    """The largest number under each position of a window that slides over images; NaN counts as the largest.
-
-    Args:
-        kernel_size: the size of the window, a number or one for each axis.
-        stride: its step; the size of the window unless given.
-        padding: how far windows may begin outside of the input (where nothing counts), at most half of the window.
-        dilation: the distance of the input positions under neighbouring places of the window.
-        ceil_mode: windows that begin on the input or on the left padding but end outside count too.
-        return_indices: return a pair, the maxima and their positions in the flattened image (int64).
-
-    Shape: input (N, C, H, W) or (C, H, W); the result has oH = floor((H + 2 padding - dilation (kH - 1) - 1) / stride)
-    + 1 rows (with ceil_mode, ceil), and columns likewise.
-
-    Raises:
-        RuntimeError: sizes do not fit together, or an argument is out of range.
-        NotImplementedError: the input is bool or complex.
-
-    Example:
-        >>> import nnlite
-        >>> x = nnlite.arange(16.0).reshape(1, 4, 4)
-        >>> nnlite.nn.functional.max_pool2d(x, 2)
-        tensor([[[ 5.,  7.],
-                 [13., 15.]]])
-    """
+    name = f"max_pool{dims}d"
     if not isinstance(input, TensorBase):
-        raise not_a_tensor("max_pool2d", 0, input)
-    kernel = as_ints("max_pool2d", "kernel_size", 2, kernel_size, 2, _ONE_OR_TWO)
+        raise not_a_tensor(name, 0, input)
+    message = f"{name}: {{argument}} must either be a single int, or a tuple of {_COUNTS[dims]} ints (got {{value}})"
+    kernel = as_ints(name, "kernel_size", 2, kernel_size, dims, message)
     given = stride is not None and stride != [] and stride != ()
-    steps = as_ints("max_pool2d", "stride", 3, stride, 2, _OMITTED_OR_TWO) if given else kernel
-    pads = as_ints("max_pool2d", "padding", 4, padding, 2, _ONE_OR_TWO)
-    spread = as_ints("max_pool2d", "dilation", 5, dilation, 2, _ONE_OR_TWO)
-    _check(input._a, kernel, steps, pads, spread)
-    sizes = input._a.shape[-2:]
+    steps = as_ints(name, "stride", 3, stride, dims, message.replace("be a", "be omitted, a")) if given else kernel
+    pads = as_ints(name, "padding", 4, padding, dims, message)
+    spread = as_ints(name, "dilation", 5, dilation, dims, message)
+    _check(name, input._a, kernel, steps, pads, spread)
+    sizes = input._a.shape[-dims:]
     out = tuple(
-        _out_size(n, k, s, p, d, bool(ceil_mode))
+        out_size(n, k, s, p, d, bool(ceil_mode))
         for n, k, s, p, d in zip(sizes, kernel, steps, pads, spread, strict=True)
     )
     if min(out) < 1:
-        planes = input._a.shape[-3]
-        raise RuntimeError(
-            f"Given input size: ({planes}x{sizes[0]}x{sizes[1]}). Calculated output size: ({planes}x{out[0]}x{out[1]})"
-            ". Output size is too small"
-        )
+        before, after = ("x".join(map(str, (input._a.shape[-dims - 1], *each))) for each in (sizes, out))
+        raise RuntimeError(f"Given input size: ({before}). Calculated output size: ({after}). Output size is too small")
     geometry: Any = {"out": out, "kernel": kernel, "stride": steps, "padding": pads, "dilation": spread}
     if return_indices:
         return _max_pool_indices(input, **geometry)
@@ -311,39 +295,41 @@ def max_pool2d(
     return _max_pool_values(input, **geometry)
 
 
-_ONE_OR_TWO = "max_pool2d: {argument} must either be a single int, or a tuple of two ints (got {value})"
-_OMITTED_OR_TWO = "max_pool2d: {argument} must either be omitted, a single int, or a tuple of two ints (got {value})"
+_COUNTS = {1: "one", 2: "two", 3: "three"}
 
 
-def _out_size(n: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool) -> int:
+def out_size(n: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool) -> int:
+    """How many windows there are along an axis of size ``n``."""
     span = n + 2 * padding - dilation * (kernel - 1) - 1
     out = (span + (stride - 1 if ceil else 0)) // stride + 1
     # The last window has to begin on the input or on the left padding.
     return out - 1 if ceil and (out - 1) * stride >= n + padding else out
 
 
-def _check(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> None:
-    if x.ndim not in (3, 4):
+def _check(name: str, x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> None:
+    dims = len(kernel)
+    if x.ndim not in (dims + 1, dims + 2):
         raise RuntimeError(
-            f"non-empty 3D or 4D (batch mode) tensor expected for input (max_pool2d: got one of size {list(x.shape)})"
+            f"non-empty {dims + 1}D or {dims + 2}D (batch mode) tensor expected for input ({name}: got one of size "
+            f"{list(x.shape)})"
         )
-    if 0 in x.shape[-3:]:
+    if 0 in x.shape[-dims - 1 :]:
         raise RuntimeError(
-            f"Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(x.shape)}"
+            f"Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with optional 0 dim batch size for input, but "
+            f"got:{list(x.shape)}"
         )
     if x.dtype.kind in "bc":
-        raise NotImplementedError(
-            f"\"max_pool2d\" not implemented for '{title_of(x)}' (convert the input with .to(dtype))"
-        )
+        raise NotImplementedError(f"\"{name}\" not implemented for '{title_of(x)}' (convert the input with .to(dtype))")
     if 0 in stride:
         raise RuntimeError("stride should not be zero")
-    for values, what, text in (
-        (kernel, "kernel size", "kH: {} kW: {}"),
-        (stride, "stride", "dH: {} dW: {}"),
-        (dilation, "dilation", "dilationH: {} dilationW: {}"),
+    for values, what, letter in (
+        (kernel, "kernel size", "k"),
+        (stride, "stride", "d"),
+        (dilation, "dilation", "dilation"),
     ):
         if min(values) <= 0:
-            raise RuntimeError(f"{what} should be greater than zero, but got {text.format(*values)}")
+            text = " ".join(f"{letter}{axis}: {n}" for axis, n in zip("DHW"[3 - dims :], values, strict=True))
+            raise RuntimeError(f"{what} should be greater than zero, but got {text}")
     for pad, size, step in zip(padding, kernel, dilation, strict=True):
         if pad < 0:
             raise RuntimeError(f"pad must be non-negative, but got pad: {pad}")
@@ -352,8 +338,66 @@ def _check(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) ->
                 f"pad should be at most half of effective kernel size, but got pad={pad}, kernel_size={size} and "
                 f"dilation={step}"
             )
-    if any(pad > size // 2 for pad, size in zip(padding, kernel, strict=True)):
-        raise RuntimeError(
-            f"pad should be smaller than or equal to half of kernel size, but got padW = {padding[1]}, padH = "
-            f"{padding[0]}, kW = {kernel[1]}, kH = {kernel[0]}"
-        )
+        if dims > 1 and pad > size // 2:
+            raise RuntimeError(
+                f"pad should be smaller than or equal to half of kernel size, but got pad={pad}, kernel_size={size}"
+            )
+
+
+_ABOUT = """The largest number under each position of a window that slides over ({axes}); NaN counts as the largest.
+
+    Args:
+        kernel_size: the size of the window, a number or one for each axis.
+        stride: its step; the size of the window unless given.
+        padding: how far windows may begin outside of the input (where nothing counts), at most half of the window.
+        dilation: the distance of the input positions under neighbouring places of the window.
+        ceil_mode: windows that begin on the input or on the left padding but end outside count too.
+        return_indices: return a pair, the maxima and their positions in the flattened ({axes}) (int64).
+
+    The smallest number under each position (min pooling) is ``-{name}(-input, ...)``.
+
+    Shape: input (N, C, {axes}) or (C, {axes}); each size n of the axes becomes
+        floor((n + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1 (with ``ceil_mode``, ceil).
+
+    Raises:
+        RuntimeError: sizes do not fit together, or an argument is out of range.
+        NotImplementedError: the input is bool or complex.
+
+    Example:
+        >>> import nnlite
+        >>> x = nnlite.arange({numbers}).reshape({shape})
+        >>> nnlite.nn.functional.{name}(x, 2)
+        {shown}
+    """
+
+
+def _public(dims: int, axes: str, numbers: str, shape: str, shown: str) -> Any:
+    def function(
+        input: Any,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Any:
+        return _max_pool_of(dims, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+    function.__name__ = function.__qualname__ = name = f"max_pool{dims}d"
+    function.__doc__ = _ABOUT.format(name=name, axes=axes, numbers=numbers, shape=shape, shown=shown)
+    return function
+
+
+max_pool1d = _public(1, "L", "4.0", "1, 4", "tensor([[1., 3.]])")
+max_pool2d = _public(
+    2,
+    "H, W",
+    "16.0",
+    "1, 4, 4",
+    """tensor([[[ 5.,  7.],
+                 [13., 15.]]])""",
+)
+max_pool3d = _public(3, "D, H, W", "8.0", "1, 2, 2, 2", "tensor([[[[7.]]]])")
+
+MAX_POOL = {1: max_pool1d, 2: max_pool2d, 3: max_pool3d}
+"""The functions by the number of axes."""
