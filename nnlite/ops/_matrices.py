@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from .._core import dtypes
 from .._core.op import TensorBase, not_a_tensor
 from ..backends import backend_of
+from . import _results
 from ._public import put
+from ._results import Named
 
 
 class LinAlgError(RuntimeError):
@@ -94,34 +95,9 @@ def check(name: str, info: Any, text: str) -> None:
 # Results
 
 
-class Named(tuple[Any, ...]):
-    """A tuple whose parts have names, printed as PyTorch prints it."""
-
-    __slots__ = ()
-    fields: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        parts = ",\n".join(f"{name}={value!r}" for name, value in zip(self.fields, self, strict=True))
-        return f"torch.return_types.{type(self).__name__}(\n{parts})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _made, (type(self).__name__, " ".join(self.fields), tuple(self))
-
-
-def _field(place: int, name: str) -> Any:
-    return property(lambda self: self[place], doc=f"The {name} of the result.")
-
-
-@functools.cache
 def named(name: str, fields: str) -> type[Named]:
     """The class of results ``torch.return_types.<name>`` with these fields."""
-    names = tuple(fields.split())
-    parts = {field: _field(i, field) for i, field in enumerate(names)}
-    return type(name, (Named,), {"__slots__": (), "__module__": __name__, "fields": names, **parts})
-
-
-def _made(name: str, fields: str, values: tuple[Any, ...]) -> Named:
-    return named(name, fields)(values)
+    return _results.named(__name__, name, *fields.split())
 
 
 def results(kind: type[Named], values: tuple[Any, ...], out: Any) -> Any:
@@ -130,7 +106,7 @@ def results(kind: type[Named], values: tuple[Any, ...], out: Any) -> Any:
         return kind(values)
     given = tuple(out)
     if len(given) != len(values):
-        raise TypeError(f"{kind.__name__}(): out= has to be a tuple of {len(values)} tensors, not of {len(given)}")
+        raise TypeError(f"{kind.__name__[7:]}(): out= has to be a tuple of {len(values)} tensors, not of {len(given)}")
     return kind([put(value, target) for value, target in zip(values, given, strict=True)])
 
 

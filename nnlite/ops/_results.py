@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from .._core.op import TensorBase
@@ -18,11 +19,15 @@ class Named(tuple[Any, ...]):
         parts = ",\n".join(f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True))
         return f"torch.return_types.{type(self).__name__[7:]}(\n{parts})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self).__module__, type(self).__name__[7:], self._fields, tuple(self))
+
 
 def _field(place: int, name: str) -> Any:
     return property(lambda self: self[place], doc=f"The element called {name}.")
 
 
+@functools.cache
 def named(module: str, name: str, *fields: str) -> type[Named]:
     """The class ``return_name`` of ``module``, of tuples with these fields."""
     space: dict[str, Any] = {f: _field(i, f) for i, f in enumerate(fields)}
@@ -30,6 +35,11 @@ def named(module: str, name: str, *fields: str) -> type[Named]:
         __slots__=(), _fields=fields, __module__=module, __doc__=f"The result of :func:`nnlite.{name}`: {fields}."
     )
     return type(f"return_{name}", (Named,), space)
+
+
+def _rebuilt(module: str, name: str, fields: tuple[str, ...], values: tuple[Any, ...]) -> Named:
+    """What was pickled."""
+    return named(module, name, *fields)(values)
 
 
 def put_all(name: str, results: Named, out: Any, input: Any) -> Named:

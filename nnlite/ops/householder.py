@@ -74,7 +74,6 @@ def _check(name: str, A: Any, tau: Any) -> None:
         )
 
 
-@public(method=False, names=("orgqr",))
 def householder_product(input: Any, tau: Any, *, out: Any = None) -> Any:
     """The first n columns of the product of k <= n reflections, whose vectors stand below the diagonal of the input.
 
@@ -100,6 +99,12 @@ def householder_product(input: Any, tau: Any, *, out: Any = None) -> Any:
     v, t = _compact(input, tau)
     eye = wrap(backend_of(input._a).xp.eye(m, n, dtype=input._a.dtype))
     return written(eye - matmul(matmul(v, t), mh(v[..., :n, :])), out)
+
+
+@public
+def orgqr(input: Any, input2: Any, *, out: Any = None) -> Any:
+    """The first columns of a product of reflections; see :func:`nnlite.linalg.householder_product`."""
+    return householder_product(input, input2, out=out)
 
 
 @public

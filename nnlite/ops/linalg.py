@@ -146,18 +146,18 @@ def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
 
 
 @public
-def mv(input: Any, vec: Any) -> Any:
+def mv(input: Any, vec: Any, *, out: Any = None) -> Any:
     """The product of a matrix (n, k) and a vector (k)."""
     if input._a.ndim != 2 or vec._a.ndim != 1:
         raise RuntimeError(f"vector + matrix @ vector expected, got {input._a.ndim}, {vec._a.ndim}")
     if input._a.shape[1] != vec._a.shape[0]:
         raise RuntimeError(f"size mismatch, got input ({input._a.shape[0]}), mat ({input._a.shape[0]}x"
                            f"{input._a.shape[1]}), vec ({vec._a.shape[0]})")  # fmt: skip
-    return matmul(input, vec)
+    return matmul(input, vec, out=out)
 
 
 @public
-def dot(input: Any, tensor: Any) -> Any:
+def dot(input: Any, tensor: Any, *, out: Any = None) -> Any:
     """The inner product of two vectors of one length."""
     _same_dtype("dot", input, tensor)
     a, b = input._a, tensor._a
@@ -168,7 +168,8 @@ def dot(input: Any, tensor: Any) -> Any:
             f"inconsistent tensor size, expected tensor [{a.shape[0]}] and src [{b.shape[0]}] to have the same "
             f"number of elements, but got {a.shape[0]} and {b.shape[0]} elements respectively"
         )
-    return _dot(input, tensor)
+    result = _dot(input, tensor)
+    return result if out is None else put(result, out)
 
 
 @op(saves=("x", "y"))
@@ -183,12 +184,13 @@ def _(f: Any, g: Any, node: Any, x: Any, y: Any) -> tuple[Any, ...]:
 
 
 @public(names=("ger",))
-def outer(input: Any, vec2: Any) -> Any:
+def outer(input: Any, vec2: Any, *, out: Any = None) -> Any:
     """The matrix of all products x_i y_j."""
     for name, x in (("self", input), ("vec2", vec2)):
         if x._a.ndim != 1:
             raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {x._a.ndim}-D")
-    return unsqueeze(input, 1) * unsqueeze(vec2, 0)
+    result = unsqueeze(input, 1) * unsqueeze(vec2, 0)
+    return result if out is None else put(result, out)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

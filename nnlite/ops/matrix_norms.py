@@ -193,6 +193,18 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out
     return vector_norm(x, 2 if p is None or p == "fro" else float(p), dim, keepdim, dtype=dtype, out=out)
 
 
+@public(method=False)
+def nuclear_norm(input: Any, dim: Any = (-2, -1), keepdim: bool = False, *, out: Any = None) -> Any:
+    """The sum of the singular values of matrices; see :func:`nnlite.linalg.matrix_norm`."""
+    return matrix_norm(input, "nuc", dim, keepdim, out=out)
+
+
+@public(method=False)
+def frobenius_norm(input: Any, dim: Any = (), keepdim: bool = False, *, out: Any = None) -> Any:
+    """The root of the sum of squares over ``dim``, or over all; see :func:`nnlite.linalg.vector_norm`."""
+    return vector_norm(input, 2, dim, keepdim, out=out)
+
+
 def cond(A: Any, p: Any = None, *, out: Any = None) -> Any:
     """The condition number |A| |A^-1| in a matrix norm; the ratio of the extreme singular values for None, 2 and -2.
 

@@ -16,9 +16,6 @@ from ._public import FUNCTIONS, public
 from .elementwise import abs as magnitude
 from .shape import unsqueeze
 
-_BLOCK = 1 << 24
-"""Bytes of differences that are held at a time."""
-
 _MODES = {
     "use_mm_for_euclid_dist_if_necessary": None,
     "use_mm_for_euclid_dist": True,
@@ -26,13 +23,13 @@ _MODES = {
 }
 
 
-def _rows(x: Any, y: Any) -> list[slice]:
-    """Blocks of the points of ``x`` whose differences from all of ``y`` fit in a block."""
+def _rows(xp: Any, x: Any, y: Any) -> list[slice]:
+    """Blocks of the points of ``x`` whose differences from all of ``y`` fit in the processor's cache, or in memory."""
     count = x.shape[-2]
     one = y.size * x.itemsize
     for n in x.shape[:-2]:
         one *= n
-    step = max(_BLOCK // max(one, 1), 1)
+    step = max(getattr(xp, "cache_bytes", 1 << 28) // max(one, 1), 1)
     return [slice(at, at + step) for at in range(0, count, step)]
 
 
@@ -44,7 +41,7 @@ def _cdist(xp: Any, x: Any, y: Any, *, p: float, products: bool) -> Any:
         squares += xp.sum(y * y, axis=-1)[..., None, :]
         return xp.sqrt(xp.maximum(squares, 0))
     out = xp.empty((*xp.broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-2]), x.dtype)
-    for rows in _rows(x, y):
+    for rows in _rows(xp, x, y):
         apart = xp.absolute(x[..., rows, None, :] - y[..., None, :, :])
         out[..., rows, :] = _norm(xp, apart, p)
     return out
@@ -72,7 +69,7 @@ def _cdist_gradient(xp: Any, g: Any, x: Any, y: Any, out: Any, *, p: float) -> A
     if p == 0 or not gx.size or not y.size:
         return gx
     one = xp.ones((), x.dtype)
-    for rows in _rows(x, y):
+    for rows in _rows(xp, x, y):
         apart = x[..., rows, None, :] - y[..., None, :, :]
         norm, part = out[..., rows, :, None], g[..., rows, :, None]
         if p == math.inf:
