@@ -8,7 +8,7 @@ from typing import Any
 
 from .._core import engine
 from .._core.grad_mode import mode
-from .._core.node import AccumulateGrad, next_seq
+from .._core.node import next_seq
 from .._core.op import TensorBase, recorded
 from .._core.tensor_base import make_leaf, wrap
 from .._core.views import detached, node_of
@@ -49,7 +49,7 @@ class Tracker:
                 if any(edge is not None for edge in node.edges):
                     return True
                 continue
-            if node.seq < self.start or type(node) is AccumulateGrad:
+            if node.seq < self.start:  # leaves made since are those of transforms inside this one
                 return True
             stack.extend(node.edges)
         return False
