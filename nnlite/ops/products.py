@@ -98,8 +98,15 @@ def baddbmm_(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any 
 @public
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
     """beta input + alpha times the sum of the products of two stacks of matrices, (b, n, k) and (b, k, m)."""
-    product = _total(bmm(batch1, batch2), 0).to(batch1.dtype)
-    return _added("addbmm", input, product, beta, alpha, out)
+    return _added("addbmm", input, _sum_of_products(batch1, batch2), beta, alpha, out)
+
+
+def _sum_of_products(batch1: Any, batch2: Any) -> Any:
+    """One product of the matrices side by side and one above the other."""
+    a, b = batch1._a.shape, batch2._a.shape
+    if len(a) != 3 or len(b) != 3 or a[0] != b[0] or a[2] != b[1]:
+        bmm(batch1, batch2)  # raises
+    return mm(reshape(permute(batch1, 1, 0, 2), a[1], a[0] * a[2]), reshape(batch2, a[0] * a[2], b[2]))
 
 
 @public(only_method=True)

@@ -27,8 +27,12 @@ import numpy as np
 import torch
 
 import nnlite
-from nnlite._core.tensor_base import wrap
 from nnlite.backends import backend_of
+
+try:
+    from parity.op_values import Converter, Difference, compare, leaves, tensors_in
+except ImportError:
+    from op_values import Converter, Difference, compare, leaves, tensors_in
 
 LIMIT = 40
 """Samples of one operator and dtype that are run at most, evenly spread over those in the database."""
@@ -64,9 +68,6 @@ EXCLUDED: dict[str, dict[str, str]] = {
 }
 """Operators that are left out of an aspect, and why."""
 
-TOLERANCE = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 1e-5, "complex64": 1e-5}
-"""Relative and absolute difference allowed in a result; 1e-7 for other dtypes; gradients get ten times as much."""
-
 
 def slack(op: Any, dtype: torch.dtype) -> float:
     """Operators whose results are small differences of large numbers get some of the tolerance more."""
@@ -81,10 +82,6 @@ def database() -> list[Any]:
         warnings.simplefilter("ignore")
         from torch.testing._internal.common_methods_invocations import op_db
     return op_db
-
-
-class Difference(AssertionError):
-    """nnlite gives something else than PyTorch."""
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -164,132 +161,6 @@ def function_of(op: Any) -> Any:
 def operators() -> list[Any]:
     """The operators of the database that nnlite has."""
     return [op for op in database() if function_of(op) is not None]
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# PyTorch's arguments as nnlite's, and results as NumPy arrays
-
-
-class Converter:
-    """Arguments of one sample; a tensor that stands twice becomes one tensor that stands twice."""
-
-    def __init__(self, device: str) -> None:
-        self.device = device
-        self.tensors: dict[int, Any] = {}
-        self.storages: dict[int, Any] = {}
-
-    def __call__(self, value: Any) -> Any:
-        if isinstance(value, torch.Tensor):
-            if id(value) not in self.tensors:
-                self.tensors[id(value)] = self.tensor(value)
-            return self.tensors[id(value)]
-        if isinstance(value, torch.Size):
-            return nnlite.Size(value)
-        if isinstance(value, tuple) and hasattr(value, "_fields"):
-            return type(value)(*map(self, value))
-        if isinstance(value, list | tuple):
-            return type(value)(map(self, value))
-        if isinstance(value, dict):
-            return {key: self(v) for key, v in value.items()}
-        if isinstance(value, slice):
-            return slice(self(value.start), self(value.stop), self(value.step))
-        if isinstance(value, torch.dtype | torch.memory_format | torch.layout):
-            return getattr(nnlite, str(value).split(".")[1])
-        if isinstance(value, torch.device):
-            return nnlite.device(self.device)
-        if isinstance(value, torch.Generator):
-            return nnlite.Generator(device=self.device).manual_seed(value.initial_seed())
-        return value
-
-    def tensor(self, t: torch.Tensor) -> Any:
-        """A copy with the tensor's strides; tensors over one storage count as such."""
-        values = as_numpy(t) if t.layout == torch.strided and not t.is_quantized else None
-        if values is None:
-            raise NotImplementedError(f"nnlite has no tensors of layout {t.layout}")
-        extent = 1 + sum((n - 1) * step for n, step in zip(t.shape, t.stride(), strict=True)) if t.numel() else 0
-        flat = np.zeros(extent, values.dtype)
-        steps = tuple(step * flat.itemsize for step in t.stride())
-        np.lib.stride_tricks.as_strided(flat, values.shape, steps)[...] = values
-        array = nnlite.from_numpy(flat).to(self.device)._a
-        made = wrap(backend_of(array).xp.as_strided(array, tuple(t.shape), steps))
-        made._vc = self.storages.setdefault(t.untyped_storage().data_ptr(), made._vc)
-        return made.requires_grad_() if t.requires_grad else made
-
-
-def as_numpy(t: torch.Tensor) -> np.ndarray:
-    """The values of PyTorch's tensor, of bfloat16 too."""
-    t = t.detach().resolve_conj().resolve_neg()
-    if t.dtype is torch.bfloat16:
-        return t.view(torch.int16).numpy(force=True).view(nnlite.bfloat16.np)
-    return t.numpy(force=True)  # some gradients are tensors of zeros without a storage
-
-
-def leaves(value: Any) -> Iterator[Any]:
-    """The tensors in nested arguments or results that require grad, each once."""
-    seen: set[int] = set()
-    for t in tensors_in(value):
-        if t.requires_grad and id(t) not in seen:
-            seen.add(id(t))
-            yield t
-
-
-def tensors_in(value: Any) -> Iterator[Any]:
-    """The tensors in nested arguments or results."""
-    if isinstance(value, torch.Tensor | nnlite.Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from tensors_in(part)
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from tensors_in(part)
-
-
-def compare(
-    mine: Any, theirs: Any, *, values: bool = True, factor: float = 1.0, what: str = "result", exact: Any = None
-) -> None:
-    """Raise ``Difference`` unless nnlite's result is PyTorch's; or as near to ``exact``, PyTorch's in float32."""
-    if isinstance(theirs, torch.Tensor):
-        if not isinstance(mine, nnlite.Tensor):
-            raise Difference(f"{what}: {type(mine).__name__}, not a tensor")
-        if str(mine.dtype) != str(theirs.dtype):
-            raise Difference(f"{what}: dtype {mine.dtype}, not {theirs.dtype}")
-        if tuple(mine.shape) != tuple(theirs.shape):
-            raise Difference(f"{what}: shape {tuple(mine.shape)}, not {tuple(theirs.shape)}")
-        if values:
-            _compare_values(mine, theirs, factor, what, exact)
-    elif isinstance(theirs, list | tuple):
-        if not isinstance(mine, list | tuple) or len(mine) != len(theirs):
-            raise Difference(f"{what}: {mine!r:.60}, not {len(theirs)} values")
-        exacts = exact if isinstance(exact, list | tuple) else [None] * len(theirs)
-        for i, (one, other, third) in enumerate(zip(mine, theirs, exacts, strict=True)):
-            compare(one, other, values=values, factor=factor, what=f"{what} {i}", exact=third)
-    elif isinstance(theirs, torch.dtype | torch.device):
-        if str(mine) != str(theirs):
-            raise Difference(f"{what}: {mine}, not {theirs}")
-    elif type(mine) is not type(theirs) or (values and mine != theirs and not (mine != mine and theirs != theirs)):
-        raise Difference(f"{what}: {mine!r:.60}, not {theirs!r:.60}")
-
-
-def _compare_values(mine: Any, theirs: torch.Tensor, factor: float, what: str, exact: Any) -> None:
-    a, b = mine.detach().cpu().numpy(), as_numpy(theirs)
-    if a.dtype.name == "bfloat16":
-        a, b = a.astype("float32"), b.astype("float32")
-    if a.dtype.kind in "fc":
-        tolerance = TOLERANCE.get(str(mine.dtype).split(".")[1], 1e-7) * factor
-        with np.errstate(all="ignore"):
-            same = np.isclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
-            if isinstance(exact, torch.Tensor) and not np.all(same):
-                largest = float(torch.finfo(theirs.dtype).max)
-                c = as_numpy(exact.float())
-                c = np.where(np.abs(c) > largest, c * np.inf, c)
-                same |= np.isclose(a, c, rtol=tolerance, atol=tolerance, equal_nan=True)
-    else:
-        same = a == b
-    if not np.all(same):
-        where = tuple(int(i) for i in np.argwhere(~np.atleast_1d(same))[0])
-        one, other = np.atleast_1d(a)[where], np.atleast_1d(b)[where]
-        raise Difference(f"{what}: {one} at {where} of {a.shape}, not {other} ({np.sum(~same)} differ)")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -438,7 +309,6 @@ class _Check:
     def __init__(self, op: Any, sample: Any, device: str, expected: tuple[Any, Any]) -> None:
         self.op, self.sample, self.device, self.values = op.op, sample, device, _determined(op, sample)
         self.theirs, given = expected
-        self.slim = any(t.is_floating_point() and t.itemsize == 2 for t in tensors_in((given, self.theirs)))
         self.outs = [t for t in tensors_in(_processed(sample, self.theirs, torch.Tensor)) if t.requires_grad]
         wanted = list(leaves(given))
         self.incoming = [torch.randn_like(t) for t in self.outs]
@@ -451,16 +321,13 @@ class _Check:
 
     @functools.cached_property
     def exact(self) -> Any:
-        """PyTorch's results and gradients in float32 for 16-bit samples, None for others or where there are none."""
-        if not self.slim:
-            return None, None
-        s = self.sample
+        """PyTorch's results and gradients in the next wider dtype; None where there are none."""
         try:
-            given = _Widened()((s.input, tuple(s.args), dict(s.kwargs)))
-            results = _processed(s, self.op(given[0], *given[1], **given[2]), torch.Tensor)
-            outs = [t for t in tensors_in(results) if t.requires_grad]
+            given = _Widened()((self.sample.input, tuple(self.sample.args), dict(self.sample.kwargs)))
+            results = _processed(self.sample, self.op(given[0], *given[1], **given[2]), torch.Tensor)
             if self.gradients is None:
                 return results, None
+            outs = [t for t in tensors_in(results) if t.requires_grad]
             incoming = [g.to(t.dtype) for g, t in zip(self.incoming, outs, strict=True)]
             return results, torch.autograd.grad(outs, list(leaves(given)), incoming, allow_unused=True)
         except Exception:
@@ -469,13 +336,12 @@ class _Check:
     def forward(self, call: Any, factor: float = 1.0) -> None:
         """Compare the results."""
         mine, arguments = _call(call, self.sample, Converter(self.device))
-        compare(
-            _processed(self.sample, mine, nnlite.Tensor),
-            _processed(self.sample, self.theirs, torch.Tensor),
-            values=self.values,
-            factor=factor,
-            exact=self.exact[0],
-        )
+        found = _processed(self.sample, mine, nnlite.Tensor)
+        wanted = _processed(self.sample, self.theirs, torch.Tensor)
+        try:
+            compare(found, wanted, values=self.values, factor=factor)
+        except Difference:
+            compare(found, wanted, values=self.values, factor=factor, exact=self.exact[0])
         self.mine, self.arguments = mine, arguments
 
     def gradient(self) -> None:
@@ -487,31 +353,45 @@ class _Check:
             raise Difference(f"{len(mine)} results require grad, not {len(self.outs)}")
         given_in = [Converter(self.device)(g) for g in self.incoming]
         found = nnlite.autograd.grad(mine, list(leaves(self.arguments)), given_in, allow_unused=True)
-        exact = self.exact[1] or [None] * len(found)
-        for i, (one, other, third) in enumerate(zip(found, self.gradients, exact, strict=True)):
+        for i, (one, other) in enumerate(zip(found, self.gradients, strict=True)):
             if one is None and other is not None and bool((other == 0).all()):
                 raise Difference(f"gradient {i}: None, not zeros")
             if other is None and one is not None and bool((one == 0).all().item()):
                 continue  # zeros for what does not matter are as right as None
-            compare(one, other, values=self.values, factor=10, what=f"gradient {i}", exact=third)
+            what = f"gradient {i}"
+            try:
+                compare(one, other, values=self.values, factor=10, what=what)
+            except Difference:
+                exact = self.exact[1]
+                compare(one, other, values=self.values, factor=10, what=what, exact=exact and exact[i])
+
+
+_WIDER = {
+    torch.float16: torch.float32,
+    torch.bfloat16: torch.float32,
+    torch.float32: torch.float64,
+    torch.complex64: torch.complex128,
+}
 
 
 class _Widened:
-    """Arguments with float32 in place of float16 and bfloat16; a tensor that stands twice becomes one."""
+    """Arguments in wider dtypes; a tensor that stands twice becomes one that stands twice."""
 
     def __init__(self) -> None:
         self.tensors: dict[int, torch.Tensor] = {}
 
     def __call__(self, value: Any) -> Any:
-        if isinstance(value, torch.Tensor) and value.is_floating_point() and value.itemsize == 2:
+        if isinstance(value, torch.Tensor):
+            if value.dtype not in _WIDER:
+                return value
             if id(value) not in self.tensors:
-                self.tensors[id(value)] = value.detach().float().requires_grad_(value.requires_grad)
+                self.tensors[id(value)] = value.detach().to(_WIDER[value.dtype]).requires_grad_(value.requires_grad)
             return self.tensors[id(value)]
         if isinstance(value, list | tuple):
             return type(value)(map(self, value))
         if isinstance(value, dict):
             return {key: self(v) for key, v in value.items()}
-        return torch.float32 if value is torch.float16 or value is torch.bfloat16 else value
+        return _WIDER.get(value, value) if isinstance(value, torch.dtype) else value
 
 
 def _float_sample(op: Any, function: Any, sample: Any, device: str, tallies: dict[str, Tally]) -> None:
