@@ -32,6 +32,8 @@ class Backend:
         a view with these strides in bytes.
     ``scatter_add(x, index, values)``
         ``x[index] += values`` in place, where repeated positions add up.
+    ``set_at(x, index, values)``
+        not needed: ``x[index] = values``, where the library has a faster way.
     ``erf(x)``
         the error function.
     ``random_bits(seed, counter, n, like)``

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import as_strided as _numpy_as_strided
 from .linear_algebra import LinearAlgebra
 
 from .fourier import Fourier
-from .positions import scatter_add
+from .positions import scatter_add, set_at
 
 # Coefficients of W. J. Cody, "Rational Chebyshev approximations for the error function",
 # Mathematics of Computation 23 (1969), 631-637; relative error below 1e-16 in float64.
@@ -107,6 +107,7 @@ class Namespace:
     fft = Fourier()
     random_bits = staticmethod(random_bits)
     scatter_add = staticmethod(scatter_add)
+    set_at = staticmethod(set_at)
     sum = _reduction(np.add)
     prod = _reduction(np.multiply)
     max = _reduction(np.maximum)

@@ -137,6 +137,27 @@ def combined(shape: tuple[int, ...], arrays: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([where.reshape(-1) for _, where in blocks(shape, arrays)])
 
 
+def set_at(x: np.ndarray, index: Any, values: Any) -> None:
+    """``x[index] = values``. Rows are written as one element of many bytes each: a million of 8 float32 in 15 ms in
+    place of 54."""
+    plan = None
+    if getattr(values, "size", 0) >= _SMALL and x.flags.c_contiguous and values.dtype == x.dtype:
+        plan = arrays_of(index)
+    if plan is None or plan[0]:
+        x[index] = values
+        return
+    arrays = plan[1]
+    row = math.prod(x.shape[len(arrays) :])
+    if not row or (row == 1 and len(arrays) == 1):
+        x[index] = values
+        return
+    shape = (*common_shape(arrays), *x.shape[len(arrays) :])
+    values = np.ascontiguousarray(np.broadcast_to(values, shape)).reshape(-1, row)
+    where = arrays[0].reshape(-1) if len(arrays) == 1 else combined(x.shape[: len(arrays)], arrays)
+    whole = np.dtype((np.void, row * x.itemsize))
+    x.reshape(-1, row).view(whole).reshape(-1)[where] = values.view(whole).reshape(-1)
+
+
 def _at(
     ufunc: np.ufunc, flat: np.ndarray, values: np.ndarray, where: np.ndarray, lead: int, inner: int, row: int
 ) -> None:

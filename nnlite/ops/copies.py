@@ -23,7 +23,7 @@ def _view(input: Any, *size: Any, dtype: Any = None) -> Any:
 
 
 def _narrow(input: Any, dim: int, start: Any, length: int) -> Any:
-    if not -input._a.ndim <= dim < input._a.ndim:
+    if dim >= input._a.ndim:
         raise RuntimeError(f"narrow_copy(): dim {dim} is out of range for a tensor of {input._a.ndim} dimensions")
     return index.narrow(input, dim, start, length)
 

@@ -8,6 +8,7 @@ from typing import Any
 from .._core import dtypes
 from .._core.op import TensorBase, check_same_device, not_a_tensor, op
 from ..backends import backend_of
+from ._public import public
 from .activation import widen
 
 
@@ -157,3 +158,18 @@ def embedding(
     if max_norm is not None:
         _limit_norms(weight, input._a, max_norm, float(norm_type))
     return _embedding(weight, input, padding=padding_idx, by_frequency=scale_grad_by_freq)
+
+
+def _by_weight(
+    weight: Any, indices: Any, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
+) -> Any:
+    """The rows of ``weight`` with the numbers ``indices``; see :func:`nnlite.nn.functional.embedding`.
+
+    ``padding_idx`` -1 stands for none.
+    """
+    padding = None if padding_idx == -1 else padding_idx
+    return embedding(indices, weight, padding, scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
+
+
+_by_weight.__name__ = _by_weight.__qualname__ = "embedding"
+public(_by_weight, method=False)

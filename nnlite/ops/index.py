@@ -342,7 +342,11 @@ def write_index(xp: Any, x: Any, values: Any, *, index: Any, title: str = "Index
 
 
 def write_index_in_place(xp: Any, x: Any, values: Any, *, index: Any, title: str = "IndexPutBackward0") -> None:
-    x[index] = values
+    set_at = getattr(xp, "set_at", None)
+    if set_at is None:
+        x[index] = values
+    else:
+        set_at(x, index, values)
 
 
 @write_index.vjp

@@ -449,12 +449,12 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
         return input.clone()
     backend = backend_of(input._a)
     places = masked_positions(backend.xp, mask._a)
-    backend.check_index(places, max(source._a.size, 1), "masked_scatter", RuntimeError, low=-1)
+    last = places.reshape(-1)[-1:]  # the largest
+    backend.check_index(last, max(source._a.size, 1), "masked_scatter", RuntimeError, low=-1)
     if not source._a.size:
         return input.clone()
-    flat = reshape(source, -1)
-    where = backend.xp.clip(places, 0, source._a.size - 1)
-    return take_at(flat, index=(where,), title="MaskedScatterBackward0").where(mask, input)
+    # Before the first true one stands -1, the last element, which the mask leaves out.
+    return take_at(reshape(source, -1), index=(places,), title="MaskedScatterBackward0").where(mask, input)
 
 
 @public(only_method=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnlite.backends.numpy.indexing import at_index, put_along_axis, reduce_index, take_along_axis
-from nnlite.backends.numpy.positions import scatter_add
+from nnlite.backends.numpy.positions import scatter_add, set_at
 
 N = 1200
 
@@ -53,6 +53,14 @@ def test_index_reads_and_adds(shape, negative, layout):
             mine, theirs = (LAYOUTS[layout](x.astype(kind)) for _ in range(2))
             scatter_add(mine, index, values.astype(kind))
             np.add.at(theirs, index, values.astype(kind))
+            np.testing.assert_array_equal(mine, theirs)
+        if all(np.ndim(part) < 2 for part in index if not isinstance(part, slice)):
+            mine, theirs = x.copy(), x.copy()
+            set_at(mine, index, values)
+            theirs[index] = values
+            np.testing.assert_array_equal(mine, theirs)
+            set_at(mine, index, values[..., :1])
+            theirs[index] = values[..., :1]
             np.testing.assert_array_equal(mine, theirs)
         for kind in ("multiply", "maximum", "minimum"):
             theirs = x.astype(np.float64)
