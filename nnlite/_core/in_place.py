@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backends.registry import backend_of, tables
 from . import dtypes
+from .batched.levels import VmapError
 from .grad_mode import mode
 from .inference import check_write
 from .node import Node, caller, next_seq
@@ -110,7 +111,7 @@ def check_same_batch(name: str, xa: Any, other: Any) -> None:
     """Raise if the examples of a ``vmap`` would have to write different values to what they share."""
     mine, its = (getattr(a, "level", None) for a in (xa, other))
     if its is not None and (mine is None or mine.id < its.id):
-        raise RuntimeError(
+        raise VmapError(
             f"vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in "
             f"extra_args that has more elements than `self`: {name} would write a value for each example to a tensor "
             f"that all examples share. Use the operation that makes a new tensor, or make `self` from an input."

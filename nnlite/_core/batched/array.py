@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...backends.registry import tables
-from .levels import Level, VmapError, refuse_branch, refuse_item
+from .levels import HostArray, Level, VmapError, refuse_branch, refuse_item
 
 _new = object.__new__
 _BINARY_OP = opcode.opmap["BINARY_OP"]
@@ -108,7 +108,7 @@ class BatchedArray:
     __bool__ = refuse_branch
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError("a batched array is no NumPy array")
+        raise HostArray("vmap: a batch of arrays is no NumPy array; inside vmap use nnlite's functions alone")
 
     def __array_function__(self, *args: Any) -> Any:
         return NotImplemented

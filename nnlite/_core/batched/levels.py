@@ -84,6 +84,10 @@ def refuse_branch(*args: Any) -> Any:
     )
 
 
+class HostArray(VmapError, TypeError):
+    """NumPy would have to see the values of an example."""
+
+
 class DynamicShape(VmapError):
     """The shape of a result depends on values, so that the examples cannot stand in one array."""
 

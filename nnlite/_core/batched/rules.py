@@ -14,7 +14,7 @@ from .levels import Level, VmapError, dynamic, running
 
 __all__ = ["getitem", "scatter_add", "setitem"]
 
-RULES: dict[str, Callable[..., Any]] = {"scatter_add": scatter_add}
+RULES: dict[str, Callable[..., Any]] = {"scatter_add": scatter_add, "set_at": setitem}
 """Name of a function of the namespace -> the same over batched arrays."""
 
 
