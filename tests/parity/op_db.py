@@ -60,6 +60,7 @@ EXCLUDED: dict[str, dict[str, str]] = {
         "logsumexp": "PyTorch's gradient, exp(x - out), loses the phase of numbers with large imaginary parts",
         "istft": "PyTorch gives no gradient to some complex windows",
         "chalf": "array libraries have no complex32",
+        "nn_functional_conv2d": "convolutions of complex numbers raise NotImplementedError",
     },
     "half": {
         **dict.fromkeys(("chalf", "complex", "view_as_complex"), "array libraries have no complex32"),
@@ -548,8 +549,15 @@ def document(results: list[Result]) -> str:
         "Each sample of `torch.testing._internal.common_methods_invocations.op_db` goes through PyTorch and through "
         "nnlite on the CPU; values, dtypes, shapes and gradients have to agree. Forward, gradient, method and in-place "
         "are float32 samples passed of those run; integers are int64 and bool samples; errors are inputs that have to "
-        f"raise PyTorch's exception type. At most {LIMIT} samples of an operator and dtype are run, evenly spread; of "
-        "operators with random values dtypes and shapes are compared.",
+        "raise PyTorch's exception type; complex are complex64 samples, half float16 and bfloat16 samples, each "
+        f"forward and gradient in one. At most {LIMIT} samples of an operator and dtype are run ({MINOR_LIMIT} of "
+        "complex64, float16 and bfloat16), evenly spread; of operators with random values dtypes and shapes are "
+        "compared. A result that is not PyTorch's may be nearer to what PyTorch computes in the next wider dtype.",
+        "",
+        *(
+            f"Left out of {aspect}: {', '.join(f'{name} ({why})' for name, why in names.items())}."
+            for aspect, names in EXCLUDED.items()
+        ),
         "",
         summary(results),
         "",
