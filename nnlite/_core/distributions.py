@@ -50,11 +50,23 @@ def _by_trial(backend: Backend, source: Generator, words: int, rounds: int, todo
             value, accepted = trial(bits, slice(None))
             out = xp.where(todo, value, out)
             todo = todo & ~accepted
+        elif where.size == n:
+            out, accepted = trial(bits, slice(None))
+            todo = ~accepted
         else:
             value, accepted = trial(bits[:, where], where)
             out[where] = value
             todo[where] = ~accepted
     return out
+
+
+def _decided(backend: Backend, near: Any, exact: Callable[[Any], Any]) -> Any:
+    """Whether trials are accepted: those that ``near`` says are, and of the others those that ``exact(where)`` does."""
+    rest = backend.positions(~near)
+    if rest is None:
+        return near | exact(slice(None))
+    near[rest] = exact(rest)
+    return near
 
 
 def _log_factorial(xp: Any, k: Any) -> Any:
@@ -92,6 +104,7 @@ def _by_search(backend: Backend, source: Generator, n: int, first: Any, ratio: A
             out = xp.where(todo, float(k), out)
             todo = todo & (rest > probability)
         elif where.size:
+            where = where if where.size < n else slice(None)
             left = rest[where] - probability[where]
             chance = probability[where] * ratio(k, where)
             out[where], rest[where], probability[where] = k, left, chance
@@ -128,9 +141,15 @@ def _large_poisson(backend: Backend, source: Generator, rates: Any, large: Any) 
         k = xp.floor((2 * a_ / edge + b_) * u + rate + 0.43)
         near = (edge >= 0.07) & (v <= 0.9277 - 3.6224 / (b_ - 2))
         possible = (k >= 0) & ((edge >= 0.013) | (v <= edge))
-        k = xp.where(k < 0, 0.0, k)
-        height = xp.log(v * (1.1239 + 1.1328 / (b_ - 3.4)) / (a_ / (edge * edge) + b_))
-        return k, near | (possible & (height <= k * xp.log(rate) - rate - _log_factorial(xp, k)))
+        k = xp.maximum(k, 0.0)
+
+        def exact(r: Any) -> Any:
+            edge_, rate_, count = edge[r], rate[r], k[r]
+            height = v[r] * (1.1239 + 1.1328 / (b_[r] - 3.4)) / (a_[r] / (edge_ * edge_) + b_[r])
+            log_chance = count * xp.log(rate_) - rate_ - _log_factorial(xp, count)
+            return possible[r] & (xp.log(height) <= log_chance)
+
+        return k, _decided(backend, near, exact)
 
     return _by_trial(backend, source, 2, 24, large, "float64", trial)
 
@@ -175,10 +194,15 @@ def _large_binomial(backend: Backend, source: Generator, n: Any, p: Any, large: 
         near = (edge >= 0.07) & (v <= 0.92 - 4.2 / b_)
         possible = (k >= 0) & (k <= n_)
         k = xp.minimum(xp.maximum(k, 0.0), n_)
-        height = xp.log(v * ((2.83 + 5.1 / b_) * spread[at]) / (a_ / (edge * edge) + b_))
-        log_ratio = top[at] - _log_factorial(xp, k) - _log_factorial(xp, n_ - k)
-        log_ratio = log_ratio + (k - middle[at]) * xp.log(p_ / (1 - p_))
-        return k, near | (possible & (height <= log_ratio))
+
+        def exact(r: Any) -> Any:
+            edge_, count, n_r, p_r = edge[r], k[r], n_[r], p_[r]
+            height = v[r] * ((2.83 + 5.1 / b_[r]) * spread[at][r]) / (a_[r] / (edge_ * edge_) + b_[r])
+            log_ratio = top[at][r] - _log_factorial(xp, count) - _log_factorial(xp, n_r - count)
+            log_ratio = log_ratio + (count - middle[at][r]) * xp.log(p_r / (1 - p_r))
+            return possible[r] & (xp.log(height) <= log_ratio)
+
+        return k, _decided(backend, near, exact)
 
     return _by_trial(backend, source, 2, 24, large, "float64", trial)
 
@@ -234,7 +258,13 @@ def _gamma_parts(backend: Backend, source: Generator, shape: Any) -> tuple[Any, 
         positive = v > 0
         v = xp.where(positive, v * v * v, xp.ones((), v.dtype))
         d_ = d[at]
-        return d_ * v, positive & (xp.log(u[2]) < 0.5 * x * x + d_ - d_ * v + d_ * xp.log(v))
+        square = x * x
+
+        def exact(r: Any) -> Any:
+            d_r, v_r = d_[r], v[r]
+            return positive[r] & (xp.log(u[2][r]) < 0.5 * square[r] + d_r - d_r * v_r + d_r * xp.log(v_r))
+
+        return d_ * v, _decided(backend, positive & (u[2] < 1 - 0.0331 * square * square), exact)
 
     out = _by_trial(backend, source, 3, 12, xp.ones(alpha.size, "bool"), alpha.dtype, trial)
     return xp.where(xp.isnan(alpha), alpha, out), boost

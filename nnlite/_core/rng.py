@@ -289,18 +289,33 @@ def integers(low: int, high: int, shape: tuple[int, ...], where: Any, generator:
     n, span = math.prod(shape), high - low
     with backend.use(index):
         if span <= 1 << 32:
-            scaled = (source.bits(n).astype("uint64") * span) >> 32  # the bias is below span / 2^32
+            scaled = source.bits(n).astype("uint64")
+            scaled *= backend.xp.uint64(span)  # the bias is below span / 2^32
+            scaled >>= backend.xp.uint64(32)
         else:
             scaled = source.bits(2 * n).view("uint64")
             scaled = scaled % span if span < 1 << 64 else scaled
-        return (scaled.astype("int64") + low).reshape(shape)
+        scaled = scaled.view("int64")
+        if low:
+            scaled += low
+        return scaled.reshape(shape)
 
 
 def permutation(n: int, where: Any, generator: Generator | None = None) -> Any:
-    """The numbers 0 to n - 1 in random order: the order of n random keys of 64 bits."""
+    """The numbers 0 to n - 1 in random order: the order of n random keys of 64 bits.
+
+    Below a million numbers each stands in the last bits of its key, and the keys are sorted in place of their
+    positions, which is three times as fast; 44 bits are then left to chance.
+    """
     backend, index, source = setting(where, generator)
     with backend.use(index):
-        return backend.xp.argsort(source.bits(2 * n).view("uint64"))
+        xp = backend.xp
+        keys = source.bits(2 * n).view("uint64")
+        if n > 1 << 20:
+            return xp.argsort(keys)
+        bits = xp.uint64(max(n - 1, 0).bit_length())
+        keys = xp.sort((keys >> bits << bits) | xp.arange(n, dtype="uint64"))
+        return (keys & xp.uint64((1 << int(bits)) - 1)).view("int64")
 
 
 def mask(shape: tuple[int, ...], p: float, like: Any, generator: Generator | None = None) -> Any:

@@ -35,8 +35,12 @@ def arange(*bounds: Any, **options: Any) -> Any:
 
     def make(xp: Any) -> Any:
         if given.kind.category < dtypes.FLOAT:
-            return (xp.arange(n, dtype="int64") * int(step) + int(start)).astype(given.kind.np)
-        return (xp.arange(n, dtype="float64") * step + start).astype(given.kind.np)
+            first, by = int(start), int(step)
+            return xp.arange(first, first + n * by, by, dtype="int64").astype(given.kind.np, copy=False)
+        numbers = xp.arange(n, dtype="float64")
+        numbers *= step
+        numbers += start
+        return numbers.astype(given.kind.np, copy=False)
 
     return given.make(make)
 
