@@ -51,7 +51,11 @@ def _directions(xp: Any, x: Any) -> Any:
     if x.dtype.kind != "c":
         return _signs(xp, x)
     size = xp.absolute(x)
-    return xp.where(size == 0, xp.zeros((), x.dtype), x / xp.where(size == 0, xp.ones((), size.dtype), size))
+    size = xp.where(size == 0, xp.ones((), size.dtype), size)
+    out = xp.empty_like(x)
+    out.real = x.real / size  # by parts, as the quotient of complex numbers is NaN where |x| is infinite
+    out.imag = x.imag / size
+    return out
 
 
 neg = unary("neg", "negative", lambda f, g: -g)

@@ -156,7 +156,7 @@ def _test(name: str, input: Any, value: float, out: Any) -> Any:
 @public
 def isreal(input: Any) -> Any:
     """Whether x has no imaginary part."""
-    return input == input.real if input._a.dtype.kind == "c" else e.eq(e.zeros_like(input), 0)
+    return input.imag == 0 if input._a.dtype.kind == "c" else e.eq(e.zeros_like(input), 0)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
