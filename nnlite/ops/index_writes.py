@@ -231,6 +231,8 @@ _REDUCTIONS = {"prod": "multiply", "amax": "maximum", "amin": "minimum"}
 def reduced(input: Any, values: Any, at: Any, reduce: str, include_self: bool, title: str) -> Any:
     """``input`` with the values reduced into it at an index with arrays: ``reduce`` is "sum", "mean", "prod", "amax" or
     "amin". Without ``include_self`` what stands there counts as nothing."""
+    if reduce in ("amax", "amin") and input._a.dtype.kind == "c":
+        raise NotImplementedError(f"\"{reduce}\" not implemented for '{input.dtype}': complex numbers have no order")
     at = kept(at, input, values)
     xp = backend_of(input._a).xp
     if not include_self:
