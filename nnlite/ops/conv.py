@@ -12,9 +12,12 @@ from .._core.op import TensorBase, check_same_device, not_a_tensor, op
 from ._channels_first import ChannelsFirst
 from ._channels_last import ChannelsLast
 from ._columns import Columns, Pads, out_sizes
+from ._public import public
 from ._windows import as_ints
 from .activation import title_of
-from .shape import squeeze, unsqueeze
+from .complex import complex as to_complex
+from .complex import imag, real
+from .shape import reshape, squeeze, unsqueeze
 
 LONG_ROW = 16
 """From this many output positions in a row on, copying them in rows is faster than moving the channels to the end."""
@@ -82,7 +85,7 @@ def _sum_over_channels(f: Any, g: Any) -> Any:
 
 
 @op("convolution_input", saves=("g", "weight"), title="ConvolutionBackwardBackward0")
-def _convolution_input(
+def convolution_input(
     xp: Any,
     g: Any,
     weight: Any,
@@ -105,7 +108,7 @@ def _convolution_input(
     return out
 
 
-@_convolution_input.vjp
+@convolution_input.vjp
 def _(f: Any, g: Any, node: Any, up: Any, weight: Any) -> tuple[Any, ...]:
     attrs = {k: v for k, v in node.attrs.items() if k != "sizes"}
     of_up, of_weight = node.edges
@@ -143,15 +146,29 @@ def _(f: Any, v: Any, node: Any, x: Any, g: Any) -> tuple[Any, ...]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The public function
+# The public functions
 
 
-def conv2d(
-    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
-) -> Any:
-    """Slide kernels over images: out[n, o, y, x] = bias[o] + sum weight[o, c, i, j] input[n, c, y s + i d, x s + j d].
+def _public_convolution(dims: int, axes: str, formula: str, example: str) -> Any:
+    def function(
+        input: Any,
+        weight: Any,
+        bias: Any = None,
+        stride: Any = 1,
+        padding: str | int | tuple[int, ...] = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> Any:
+        return _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups)
 
-    The sum runs over the channels c and the positions (i, j) of the kernel; s is the stride and d the dilation. With
+    function.__name__ = function.__qualname__ = name = f"conv{dims}d"
+    function.__doc__ = _ABOUT.format(axes=axes, formula=formula, example=example)
+    return public(function, method=False)
+
+
+_ABOUT = """Slide kernels over ({axes}): {formula}.
+
+    The sum runs over the channels c and the positions of the kernel; s is the stride and d the dilation. With
     ``groups`` the channels of input and output are cut into as many groups; an output depends on its own group only.
 
     Args:
@@ -161,8 +178,8 @@ def conv2d(
         dilation: the distance of the input positions that neighbouring positions of the kernel meet.
         groups: into how many groups the channels are cut.
 
-    Shape: input (N, C, H, W) or (C, H, W), weight (O, C / groups, kH, kW), bias (O); the result is (N, O, oH, oW) or
-    (O, oH, oW) with oH = floor((H + 2 padding - dilation (kH - 1) - 1) / stride) + 1.
+    Shape: input (N, C, {axes}) or (C, {axes}), weight (O, C / groups, *kernel), bias (O); in the result, O channels and
+        each size n has become floor((n + 2 padding - dilation (kernel - 1) - 1) / stride) + 1.
 
     Raises:
         RuntimeError: sizes or dtypes do not fit together, or an argument is out of range.
@@ -170,30 +187,64 @@ def conv2d(
 
     Example:
         >>> import nnlite
-        >>> x = nnlite.arange(9.0).reshape(1, 1, 3, 3)
+        >>> x = nnlite.arange({example}
+    """
+
+conv1d = _public_convolution(
+    1,
+    "L",
+    "out[n, o, x] = bias[o] + sum weight[o, c, i] input[n, c, x s + i d]",
+    """4.0).reshape(1, 1, 4)
+        >>> nnlite.nn.functional.conv1d(x, nnlite.ones(1, 1, 2))
+        tensor([[[1., 3., 5.]]])""",
+)
+conv2d = _public_convolution(
+    2,
+    "H, W",
+    "out[n, o, y, x] = bias[o] + sum weight[o, c, i, j] input[n, c, y s + i d, x s + j d]",
+    """9.0).reshape(1, 1, 3, 3)
         >>> nnlite.nn.functional.conv2d(x, nnlite.ones(1, 1, 2, 2))
         tensor([[[[ 8., 12.],
-                  [20., 24.]]]])
-    """
-    return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+                  [20., 24.]]]])""",
+)
+conv3d = _public_convolution(
+    3,
+    "D, H, W",
+    "out[n, o, z, y, x] = bias[o] + sum weight[o, c, i, j, k] input[n, c, z s + i d, y s + j d, x s + k d]",
+    """8.0).reshape(1, 1, 2, 2, 2)
+        >>> nnlite.nn.functional.conv3d(x, nnlite.ones(1, 1, 2, 2, 2))
+        tensor([[[[[28.]]]]])""",
+)
 
 
 def _convolve(
     name: str, dims: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Any:
-    _check_tensors(name, dims, input, weight, bias)
-    steps = as_ints(name, "stride", 4, stride, dims, _FOR_CONVOLUTION)
-    spread = as_ints(name, "dilation", 6, dilation, dims, _FOR_CONVOLUTION)
+    check_tensors(name, dims, input, weight, bias)
+    steps = as_ints(name, "stride", 4, stride, dims, FOR_CONVOLUTION)
+    spread = as_ints(name, "dilation", 6, dilation, dims, FOR_CONVOLUTION)
     pads = _pads(name, dims, padding, weight._a.shape[2:], steps, spread)
-    _check_numbers(steps, spread, pads, groups)
+    check_numbers(steps, spread, pads, groups)
     batched = input._a.ndim == dims + 2
     x = input if batched else unsqueeze(input, 0)
     _check_shapes(x._a.shape, weight._a.shape, bias, steps, pads, spread, groups)
-    out = _convolution(x, weight, bias, stride=steps, padding=pads, dilation=spread, groups=groups)
+    geometry: Any = {"stride": steps, "padding": pads, "dilation": spread, "groups": groups}
+    if x._a.dtype.kind == "c":
+        out = by_parts(lambda x, w: _convolution(x, w, None, **geometry), x, weight)
+        out = out if bias is None else out + reshape(bias, -1, *(1,) * dims)
+    else:
+        out = _convolution(x, weight, bias, **geometry)
     return out if batched else squeeze(out, 0)
 
 
-_FOR_CONVOLUTION = (
+def by_parts(function: Any, x: Any, y: Any) -> Any:
+    """A product of complex tensors made of the products of their parts."""
+    a, b = real(x), imag(x)
+    c, d = real(y), imag(y)
+    return to_complex(function(a, c) - function(b, d), function(a, d) + function(b, c))
+
+
+FOR_CONVOLUTION = (
     "expected {argument} to be a single integer value or a list of {count} values to match the convolution dimensions, "
     "but got {argument}={value}"
 )
@@ -202,7 +253,7 @@ _FOR_CONVOLUTION = (
 def _pads(name: str, dims: int, padding: Any, kernel: Any, stride: Any, dilation: Any) -> Pads:
     """Zeros before and behind each axis."""
     if not isinstance(padding, str):
-        return tuple((p, p) for p in as_ints(name, "padding", 5, padding, dims, _FOR_CONVOLUTION))
+        return tuple((p, p) for p in as_ints(name, "padding", 5, padding, dims, FOR_CONVOLUTION))
     if padding == "valid":
         return ((0, 0),) * dims
     if padding != "same":
@@ -213,7 +264,7 @@ def _pads(name: str, dims: int, padding: Any, kernel: Any, stride: Any, dilation
     return tuple((n // 2, n - n // 2) for n in totals)
 
 
-def _check_tensors(name: str, dims: int, input: Any, weight: Any, bias: Any) -> None:
+def check_tensors(name: str, dims: int, input: Any, weight: Any, bias: Any) -> None:
     for position, value in enumerate((input, weight, bias)):
         if not isinstance(value, TensorBase) and not (position == 2 and value is None):
             raise not_a_tensor(name, position, value)
@@ -235,10 +286,9 @@ def _check_tensors(name: str, dims: int, input: Any, weight: Any, bias: Any) -> 
                 f"Input type ({_kind(x)}) and {what} type ({_kind(other)}) should be the same ({name}: convert one of "
                 "them with .to(dtype))"
             )
-    if x.dtype.kind in "bc":
+    if x.dtype.kind == "b":
         raise NotImplementedError(
-            f"\"{name}\" not implemented for '{title_of(x)}' (convert input and weight with .to(dtype)"
-            + (", or convolve real and imaginary parts)" if x.dtype.kind == "c" else ")")
+            f"\"{name}\" not implemented for '{title_of(x)}' (convert input and weight with .to(dtype))"
         )
 
 
@@ -249,7 +299,7 @@ def _kind(x: Any) -> str:
     return names.get(name, name)
 
 
-def _check_numbers(stride: Any, dilation: Any, padding: Pads, groups: Any) -> None:
+def check_numbers(stride: Any, dilation: Any, padding: Pads, groups: Any) -> None:
     if isinstance(groups, bool) or not hasattr(groups, "__index__"):
         raise TypeError(f"convolution: argument 'groups' must be int, not {type(groups).__name__}")
     if groups <= 0:

@@ -6,13 +6,17 @@ import math
 from typing import Any
 
 from ...creation import empty
-from ...ops.conv import conv2d
+from ...ops.conv import conv1d, conv2d, conv3d
+from ...ops.conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ...ops.pad import pad
 from .. import init
 from ..parameter import Parameter
 from .module import Module
 
-__all__ = ["Conv2d"]
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
+
+CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
+TRANSPOSED = {1: conv_transpose1d, 2: conv_transpose2d, 3: conv_transpose3d}
 
 
 def _numbers(value: Any, count: int) -> tuple[Any, ...]:
@@ -132,7 +136,89 @@ def _check(in_channels: int, out_channels: int, stride: Any, padding: Any, group
         raise ValueError(f"padding_mode must be one of {modes}, but got padding_mode='{padding_mode}'")
 
 
-class Conv2d(_ConvNd):
+class _Convolution(_ConvNd):
+    """Convolution over ``dims`` axes."""
+
+    dims: int
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] = 1,
+        padding: str | int | tuple[int, ...] = 0,
+        dilation: int | tuple[int, ...] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            _numbers(kernel_size, self.dims),
+            _numbers(stride, self.dims),
+            padding if isinstance(padding, str) else _numbers(padding, self.dims),
+            _numbers(dilation, self.dims),
+            False,
+            (0,) * self.dims,
+            groups,
+            bias,
+            padding_mode,
+            device=device,
+            dtype=dtype,
+        )
+
+    def _conv_forward(self, input: Any, weight: Any, bias: Any) -> Any:
+        padding: Any = self.padding
+        if self.padding_mode != "zeros":
+            input, padding = pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode), 0
+        return CONVOLUTIONS[self.dims](input, weight, bias, self.stride, padding, self.dilation, self.groups)
+
+    def forward(self, input: Any) -> Any:
+        """The convolution of the input with ``weight``, plus ``bias``."""
+        return self._conv_forward(input, self.weight, self.bias)
+
+
+class Conv1d(_Convolution):
+    r"""Slides kernels over signals; see :func:`nnlite.nn.functional.conv1d` for the formula.
+
+    Args:
+        in_channels: of the input.
+        out_channels: the number of kernels.
+        kernel_size: a number or one for each axis.
+        stride: the step of the kernels.
+        padding: how much is put around the input, ``"valid"`` for nothing, ``"same"`` for as much as keeps its size.
+        dilation: the distance of the input positions that neighbouring positions of the kernel meet.
+        groups: into how many groups the channels are cut; each output channel sees one group.
+        bias: whether a number is added to each output channel.
+        padding_mode: what is put around: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``.
+        device, dtype: of the parameters.
+
+    Shape: input (N, C, L) or (C, L); in the output, each size n has become
+        floor((n + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1.
+
+    Attributes:
+        weight: of shape (out_channels, in_channels / groups, \*kernel_size); at first uniform in \|w\| <= 1 / sqrt(n),
+            n being the number of inputs of an output.
+        bias: of shape (out_channels); at first of the same distribution.
+
+    Raises:
+        ValueError: an argument is out of range. RuntimeError: (when called) the input does not fit.
+
+    Example:
+        >>> import nnlite
+        >>> layer = nnlite.nn.Conv1d(3, 8, kernel_size=3, padding=1)
+        >>> layer(nnlite.randn(4, 3, 28)).shape
+        torch.Size([4, 8, 28])
+    """
+
+    dims = 1
+
+
+class Conv2d(_Convolution):
     r"""Slides kernels over images; see :func:`nnlite.nn.functional.conv2d` for the formula.
 
     Args:
@@ -147,8 +233,8 @@ class Conv2d(_ConvNd):
         padding_mode: what is put around: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``.
         device, dtype: of the parameters.
 
-    Shape: input (N, C, H, W) or (C, H, W); output (N, O, oH, oW) or (O, oH, oW) with
-    oH = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1.
+    Shape: input (N, C, H, W) or (C, H, W); in the output, each size n has become
+        floor((n + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1.
 
     Attributes:
         weight: of shape (out_channels, in_channels / groups, \*kernel_size); at first uniform in \|w\| <= 1 / sqrt(n),
@@ -165,29 +251,76 @@ class Conv2d(_ConvNd):
         torch.Size([4, 8, 28, 28])
     """
 
+    dims = 2
+
+
+class Conv3d(_Convolution):
+    r"""Slides kernels over volumes; see :func:`nnlite.nn.functional.conv3d` for the formula.
+
+    Args:
+        in_channels: of the input.
+        out_channels: the number of kernels.
+        kernel_size: a number or one for each axis.
+        stride: the step of the kernels.
+        padding: how much is put around the input, ``"valid"`` for nothing, ``"same"`` for as much as keeps its size.
+        dilation: the distance of the input positions that neighbouring positions of the kernel meet.
+        groups: into how many groups the channels are cut; each output channel sees one group.
+        bias: whether a number is added to each output channel.
+        padding_mode: what is put around: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``.
+        device, dtype: of the parameters.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); in the output, each size n has become
+        floor((n + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1.
+
+    Attributes:
+        weight: of shape (out_channels, in_channels / groups, \*kernel_size); at first uniform in \|w\| <= 1 / sqrt(n),
+            n being the number of inputs of an output.
+        bias: of shape (out_channels); at first of the same distribution.
+
+    Raises:
+        ValueError: an argument is out of range. RuntimeError: (when called) the input does not fit.
+
+    Example:
+        >>> import nnlite
+        >>> layer = nnlite.nn.Conv3d(3, 8, kernel_size=3, padding=1)
+        >>> layer(nnlite.randn(4, 3, 6, 6, 6)).shape
+        torch.Size([4, 8, 6, 6, 6])
+    """
+
+    dims = 3
+
+
+class _ConvTransposeNd(_ConvNd):
+    """Transposed convolution over ``dims`` axes."""
+
+    dims: int
+
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] = 1,
-        padding: str | int | tuple[int, int] = 0,
-        dilation: int | tuple[int, int] = 1,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] = 1,
+        padding: int | tuple[int, ...] = 0,
+        output_padding: int | tuple[int, ...] = 0,
         groups: int = 1,
         bias: bool = True,
+        dilation: int | tuple[int, ...] = 1,
         padding_mode: str = "zeros",
         device: Any = None,
         dtype: Any = None,
     ) -> None:
+        if padding_mode != "zeros":
+            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         super().__init__(
             in_channels,
             out_channels,
-            _numbers(kernel_size, 2),
-            _numbers(stride, 2),
-            padding if isinstance(padding, str) else _numbers(padding, 2),
-            _numbers(dilation, 2),
-            False,
-            (0, 0),
+            _numbers(kernel_size, self.dims),
+            _numbers(stride, self.dims),
+            _numbers(padding, self.dims),
+            _numbers(dilation, self.dims),
+            True,
+            _numbers(output_padding, self.dims),
             groups,
             bias,
             padding_mode,
@@ -195,12 +328,140 @@ class Conv2d(_ConvNd):
             dtype=dtype,
         )
 
-    def _conv_forward(self, input: Any, weight: Any, bias: Any) -> Any:
-        padding: Any = self.padding
-        if self.padding_mode != "zeros":
-            input, padding = pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode), 0
-        return conv2d(input, weight, bias, self.stride, padding, self.dilation, self.groups)
+    def forward(self, input: Any, output_size: Any = None) -> Any:
+        """The transposed convolution of the input with ``weight``, plus ``bias``.
 
-    def forward(self, input: Any) -> Any:
-        """The convolution of the input with ``weight``, plus ``bias``."""
-        return self._conv_forward(input, self.weight, self.bias)
+        Args:
+            output_size: the sizes of the output, where several are possible.
+        """
+        more = self.output_padding if output_size is None else self._more(input, list(output_size))
+        function = TRANSPOSED[self.dims]
+        return function(input, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation)
+
+    def _more(self, input: Any, output_size: list[int]) -> list[int]:
+        """The output padding that gives these sizes."""
+        lead = input.dim() - self.dims
+        sizes = output_size[lead:] if len(output_size) == lead + self.dims else output_size
+        if len(sizes) != self.dims:
+            raise ValueError(
+                f"ConvTranspose{self.dims}D: for {input.dim()}D input, output_size must have {self.dims} or "
+                f"{lead + self.dims} elements (got {len(sizes)})"
+            )
+        assert not isinstance(self.padding, str)
+        geometry = zip(input.shape[lead:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True)
+        least = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in geometry]
+        most = [n + s - 1 for n, s in zip(least, self.stride, strict=True)]
+        if any(not low <= n <= high for n, low, high in zip(sizes, least, most, strict=True)):
+            raise ValueError(
+                f"requested an output size of {sizes}, but valid sizes range from {least} to {most} (for an input of "
+                f"{input.shape[2:]})"
+            )
+        return [n - low for n, low in zip(sizes, least, strict=True)]
+
+
+class ConvTranspose1d(_ConvTransposeNd):
+    r"""The transpose of `Conv1d`, which enlarges signals; see :func:`nnlite.nn.functional.conv_transpose1d`.
+
+    Args:
+        in_channels: of the input.
+        out_channels: of the output.
+        kernel_size: a number or one for each axis.
+        stride: the step of the kernels over the output.
+        padding: so much of the output is cut off on both sides.
+        output_padding: so much larger is the output at the end of each axis.
+        groups: into how many groups the channels are cut.
+        bias: whether a number is added to each output channel.
+        dilation: the distance of the output positions that neighbouring positions of the kernel meet.
+        padding_mode: ``"zeros"`` only.
+        device, dtype: of the parameters.
+
+    Shape: input (N, C, L) or (C, L); in the output, each size n has become
+        (n - 1) stride - 2 padding + dilation (kernel_size - 1) + output_padding + 1.
+
+    Attributes:
+        weight: of shape (in_channels, out_channels / groups, \*kernel_size); at first uniform.
+        bias: of shape (out_channels); at first of the same distribution.
+
+    Raises:
+        ValueError: an argument is out of range, or (when called) an impossible ``output_size``.
+        RuntimeError: (when called) the input does not fit.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.ConvTranspose1d(3, 8, 3, stride=2)(nnlite.randn(2, 3, 6)).shape
+        torch.Size([2, 8, 13])
+    """
+
+    dims = 1
+
+
+class ConvTranspose2d(_ConvTransposeNd):
+    r"""The transpose of `Conv2d`, which enlarges images; see :func:`nnlite.nn.functional.conv_transpose2d`.
+
+    Args:
+        in_channels: of the input.
+        out_channels: of the output.
+        kernel_size: a number or one for each axis.
+        stride: the step of the kernels over the output.
+        padding: so much of the output is cut off on both sides.
+        output_padding: so much larger is the output at the end of each axis.
+        groups: into how many groups the channels are cut.
+        bias: whether a number is added to each output channel.
+        dilation: the distance of the output positions that neighbouring positions of the kernel meet.
+        padding_mode: ``"zeros"`` only.
+        device, dtype: of the parameters.
+
+    Shape: input (N, C, H, W) or (C, H, W); in the output, each size n has become
+        (n - 1) stride - 2 padding + dilation (kernel_size - 1) + output_padding + 1.
+
+    Attributes:
+        weight: of shape (in_channels, out_channels / groups, \*kernel_size); at first uniform.
+        bias: of shape (out_channels); at first of the same distribution.
+
+    Raises:
+        ValueError: an argument is out of range, or (when called) an impossible ``output_size``.
+        RuntimeError: (when called) the input does not fit.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.ConvTranspose2d(3, 8, 3, stride=2)(nnlite.randn(2, 3, 6, 6)).shape
+        torch.Size([2, 8, 13, 13])
+    """
+
+    dims = 2
+
+
+class ConvTranspose3d(_ConvTransposeNd):
+    r"""The transpose of `Conv3d`, which enlarges volumes; see :func:`nnlite.nn.functional.conv_transpose3d`.
+
+    Args:
+        in_channels: of the input.
+        out_channels: of the output.
+        kernel_size: a number or one for each axis.
+        stride: the step of the kernels over the output.
+        padding: so much of the output is cut off on both sides.
+        output_padding: so much larger is the output at the end of each axis.
+        groups: into how many groups the channels are cut.
+        bias: whether a number is added to each output channel.
+        dilation: the distance of the output positions that neighbouring positions of the kernel meet.
+        padding_mode: ``"zeros"`` only.
+        device, dtype: of the parameters.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); in the output, each size n has become
+        (n - 1) stride - 2 padding + dilation (kernel_size - 1) + output_padding + 1.
+
+    Attributes:
+        weight: of shape (in_channels, out_channels / groups, \*kernel_size); at first uniform.
+        bias: of shape (out_channels); at first of the same distribution.
+
+    Raises:
+        ValueError: an argument is out of range, or (when called) an impossible ``output_size``.
+        RuntimeError: (when called) the input does not fit.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.ConvTranspose3d(3, 8, 3, stride=2)(nnlite.randn(2, 3, 6, 6, 6)).shape
+        torch.Size([2, 8, 13, 13, 13])
+    """
+
+    dims = 3
