@@ -218,9 +218,9 @@ def look_up(node: Node, name: str) -> Any:
                 return SavedTensor(node, position)
             value = node.saved[position]
             return _origin_tensor(node, position, value)
-        if short == "self_sym_sizes" and node.shapes:
+        if short == "self_sym_sizes" and getattr(node, "shapes", None):
             return tuple(node.shapes[0])
-        attrs = node.attrs or {}
+        attrs = getattr(node, "attrs", None) or {}
         key = _ATTRIBUTES.get(short, short)
         if prefix == "_saved_" and key in attrs:
             return attrs[key]
