@@ -72,6 +72,9 @@ from . import __config__, random, storage, version  # isort: skip
 from ._settings import *  # isort: skip
 from ._threads import *  # isort: skip
 from .storage import TypedStorage, UntypedStorage, is_storage  # isort: skip
+from . import func, profiler  # isort: skip
+from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled  # isort: skip
+from .func import vmap  # isort: skip
 from ._info import finfo, iinfo, is_complex, is_floating_point, is_nonzero, is_tensor, numel, typename
 from ._printing import set_printoptions
 from .serialization import load, save
