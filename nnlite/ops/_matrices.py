@@ -78,8 +78,8 @@ def same_dtype(text: str, x: Any, y: Any) -> None:
         raise RuntimeError(text.format(title(x), title(y)))
 
 
-def check(name: str, info: Any, text: str) -> None:
-    """Raise LinAlgError where ``info`` (an int32 tensor, one number a matrix) is not 0; it waits for the device.
+def check(name: str, info: Any, text: str, kind: type[Exception] = LinAlgError) -> None:
+    """Raise an error where ``info`` (an int32 tensor, one number a matrix) is not 0; it waits for the device.
 
     ``text`` may have a place for the number.
     """
@@ -88,7 +88,7 @@ def check(name: str, info: Any, text: str) -> None:
         flat = codes.ravel()
         first = int(flat.nonzero()[0][0])
         place = f"(Batch element {first}): " if codes.ndim else ""
-        raise LinAlgError(f"{name}: {place}{text.format(int(flat[first]))}")
+        raise kind(f"{name}: {place}{text.format(int(flat[first]))}")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -276,11 +276,11 @@ def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False, out:
     Shape: (..., m, n) gives (..., m, n), (..., min(m, n)) and (...).
 
     Raises:
-        LinAlgError: with ``check_errors`` there is a zero pivot.
+        RuntimeError: with ``check_errors`` there is a zero pivot.
     """
     values = _lu_factor(_lu_input("torch.lu_factor", A), pivot=pivot)
     if check_errors:
-        check("torch.linalg.lu_factor", values[2], _ZERO_PIVOT)
+        check("torch.linalg.lu_factor", values[2], _ZERO_PIVOT, RuntimeError)
     return results(LUFactorEx, values, out)
 
 

@@ -172,7 +172,14 @@ def linalg_norm(
 
 
 @public(numpy_names=True)
-def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None) -> Any:
+def norm(
+    input: Any,
+    p: float | str | None = "fro",
+    dim: Any = None,
+    keepdim: bool = False,
+    out: Any = None,
+    dtype: Any = None,
+) -> Any:
     """The p-norm over ``dim`` of the elements, taken as one vector: (sum |x|^p)^(1/p).
 
     ``p`` is ``"fro"`` (2), a number, ``inf`` or ``-inf`` for the largest or smallest magnitude, or ``"nuc"`` for the
@@ -232,10 +239,6 @@ def cond(A: Any, p: Any = None, *, out: Any = None) -> Any:
     square(f"linalg.cond(ord={p if isinstance(p, str) else format(p, 'g')})", x)
     if not x._a.size:
         return written(x.new_zeros(x._a.shape[:-2], dtype=x.dtype.to_real()), out)
-    return written(matrix_norm(x, p) * matrix_norm(_inverse_or_inf(x), p), out)
-
-
-def _inverse_or_inf(x: Any) -> Any:
-    """The inverses; inf for singular matrices."""
     inverse, info = inv_ex(x)
-    return where((info > 0)[..., None, None], math.inf, inverse)
+    product = matrix_norm(x, p) * matrix_norm(inverse, p)
+    return written(where(info > 0, math.inf, product), out)
