@@ -61,12 +61,22 @@ class Converter:
         values = as_numpy(t) if t.layout == torch.strided and not t.is_quantized else None
         if values is None:
             raise NotImplementedError(f"nnlite has no tensors of layout {t.layout}")
+        if t.numel() and t.untyped_storage().nbytes() > t.numel() * t.itemsize and not t.is_conj() and not t.is_neg():
+            return self.view(t)
         extent = 1 + sum((n - 1) * step for n, step in zip(t.shape, t.stride(), strict=True)) if t.numel() else 0
         flat = np.zeros(extent, values.dtype)
         steps = tuple(step * flat.itemsize for step in t.stride())
         np.lib.stride_tricks.as_strided(flat, values.shape, steps)[...] = values
         array = nnlite.from_numpy(flat).to(self.device)._a
         made = wrap(backend_of(array).xp.as_strided(array, tuple(t.shape), steps))
+        made._vc = self.storages.setdefault(t.untyped_storage().data_ptr(), made._vc)
+        return made.requires_grad_() if t.requires_grad else made
+
+    def view(self, t: torch.Tensor) -> Any:
+        """A tensor that sees a part of its storage, which operators by strides can reach beyond."""
+        storage = t.detach().as_strided((t.untyped_storage().nbytes() // t.itemsize,), (1,), 0)
+        whole = nnlite.from_numpy(np.array(as_numpy(storage))).to(self.device)
+        made = whole.as_strided(tuple(t.shape), t.stride(), t.storage_offset())
         made._vc = self.storages.setdefault(t.untyped_storage().data_ptr(), made._vc)
         return made.requires_grad_() if t.requires_grad else made
 
