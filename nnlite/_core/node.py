@@ -167,18 +167,10 @@ class Node(GraphNode):
         """``file:line`` of the forward operation."""
         return location(self.where)
 
-    def __getattr__(self, name: str) -> Any:
-        # Only asked for what no slot has: `_saved_self` and the like, and the context of a custom function.
-        return names["look_up"](self, name)
-
     def release(self) -> None:
         """Drop the saved arrays."""
         if self.saved:
             self.saved = None
-
-
-names: dict[str, Callable[[Node, str], Any]] = {}
-"""``"look_up"``: of a node and PyTorch's name of something it saved; ``saved.py`` sets it."""
 
 
 class OutputNode(GraphNode):

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from .._core import saved
 from .._core.batched.crossing import batched_tensor, enter, leave
 from .._core.batched.levels import running
 from .._core.grad_mode import mode
@@ -210,6 +211,23 @@ class Function:
         return outs if isinstance(result, tuple) else outs[0]
 
 
+class FunctionNode(Node):
+    """The node of a custom function, which has the attributes of its context as well."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in Node.__slots__ or name.startswith("__"):  # a slot that was not filled
+            raise AttributeError(name)
+        return saved.saved_tensors(self) if name == "saved_tensors" else getattr(self.op.ctx, name)
+
+
+class HookedFunctionNode(FunctionNode, saved.HookedNode):
+    """The same while saved-tensor hooks are set."""
+
+    __slots__ = ()
+
+
 class VmapInfo(NamedTuple):
     """What a custom function's ``vmap`` learns of the batch."""
 
@@ -265,7 +283,7 @@ def _through_vmap(cls: Any, level: Any, args: tuple[Any, ...]) -> Any:
 def _record(cls: Any, ctx: FunctionCtx, args: tuple[Any, ...], edges: tuple[Any, ...], outs: tuple[Any, ...]) -> Any:
     """Put one call into the graph; returns the outputs with their nodes."""
     op = _FunctionOp(cls, ctx)
-    node = Node()
+    node = HookedFunctionNode() if saved.hooks.stack else FunctionNode()
     node.op, node.edges, node.attrs, node.hooks = op, edges, None, None
     node.shapes = tuple(a._a.shape if isinstance(a, TensorBase) else None for a in args)
     node.outputs, node.where = len(outs), caller()
