@@ -284,6 +284,8 @@ METHODS["where"] = METHODS.pop("_where_method")
 @op(saves=("x",))
 def _clamp(xp: Any, x: Any, *, min: Any, max: Any) -> Any:
     kind = x.dtype
+    if min is not None and max is not None and kind.kind == "f":
+        return xp.clip(x, min, max)
     if min is not None:
         x = xp.maximum(x, min)
     if max is not None:

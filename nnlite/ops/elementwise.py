@@ -166,7 +166,7 @@ div = binary("div", "true_divide", lambda f, g, y: g / y, lambda f, g, x, y: -g 
 def _pow_dx(f: Any, g: Any, x: Any, y: Any) -> Any:
     """y x^(y-1), and 0 where y is 0, also at x = 0."""
     if isinstance(y, int | float | complex):
-        return g * (y * x ** (y - 1)) if y else f.zeros_like(g)
+        return g * (y * f.pow(x, y - 1)) if y else f.zeros_like(g)
     return g * f.where(y == 0, x * 0, y * f.pow(x, y - 1))
 
 

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from .._core import dtypes
-from .._core.op import TensorBase, not_a_tensor
+from .._core.op import TensorBase, as_array, not_a_tensor
+from .._core.tensor_base import wrap
+from ..backends.registry import tables
 from . import elementwise as e
 from . import reduce
 from ._axes import axes_of, axis_of
@@ -208,7 +210,9 @@ def _with_mean(function: Any, input: Any, dim: Any, unbiased: Any, keepdim: bool
 @public(numpy_names=True)
 def count_nonzero(input: Any, dim: Any = None) -> Any:
     """How many elements over ``dim`` are not 0."""
-    return reduce.sum((input != 0).to(dtypes.int64), dim)
+    a = input._a
+    counted = tables[type(a)].backend_.xp.count_nonzero(a, axis=axes_of(dim, a.ndim))
+    return wrap(as_array(counted, a).astype("int64", copy=False))
 
 
 @public(numpy_names=True)
@@ -227,7 +231,7 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 
 
 def _without_nan(input: Any) -> Any:
-    return where(e.isnan(input), e.zeros_like(input), input) if input._a.dtype.kind in "fV" else input
+    return e._zero_where(input, e.isnan(input)) if input._a.dtype.kind in "fV" else input
 
 
 @public
@@ -246,7 +250,8 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     if n == 0:
         return input.clone() if out is None else put(input, out)
     axis = axis_of(dim, input._a.ndim)
-    x = FUNCTIONS["cat"]([part for part in (prepend, input, append) if part is not None], axis)
+    parts = [part for part in (prepend, input, append) if part is not None]
+    x = FUNCTIONS["cat"](parts, axis) if len(parts) > 1 else input
     for _ in builtins.range(builtins.min(n, x._a.shape[axis])):
         cut: Any = (slice(None),) * axis
         later, earlier = x[(*cut, slice(1, None))], x[(*cut, slice(None, -1))]

@@ -302,6 +302,8 @@ def mvlgamma(input: Any, p: int, *, out: Any = None) -> Any:
         >>> nnlite.mvlgamma(nnlite.tensor([2.0, 3.0]), 2)
         tensor([0.4516, 1.5502])
     """
+    if p >= 1 << 63:
+        raise ValueError(f"mvlgamma(): Overflow when unpacking long long: {p} does not fit in 64 bits")
     if p < 1:
         raise RuntimeError(f"p has to be greater than or equal to 1 (mvlgamma: got p={p})")
     x = _floating("mvlgamma", input)

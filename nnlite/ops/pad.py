@@ -35,18 +35,29 @@ def _layout(n: int, low: int, high: int) -> tuple[slice, slice, list[int]]:
     return slice(begin, end), slice(begin - low, end - low), [*range(begin), *range(end, size)]
 
 
+def _surrounded(xp: Any, x: Any, pads: Pads, value: Any) -> Any:
+    """``x`` in the middle of a larger array of one value; the array is filled and ``x`` copied once for all axes."""
+    lead = x.ndim - len(pads)
+    shape = (*x.shape[:lead], *(n + low + high for n, (low, high) in zip(x.shape[lead:], pads, strict=True)))
+    out = xp.zeros(shape, x.dtype) if not value else xp.full(shape, value, x.dtype)
+    layouts = [_layout(n, low, high) for n, (low, high) in zip(x.shape[lead:], pads, strict=True)]
+    out[(Ellipsis, *(target for target, _, _ in layouts))] = x[(Ellipsis, *(part for _, part, _ in layouts))]
+    return out
+
+
 @op(title=_title)
 def _pad(xp: Any, x: Any, *, pads: Pads, mode: str, value: Any) -> Any:
     """Each of the last axes with ``pads`` numbers more before and behind; negative ones cut off."""
+    if mode == "constant":
+        return _surrounded(xp, x, pads, value)
     for axis, (low, high) in enumerate(pads, x.ndim - len(pads)):
         n, lead = x.shape[axis], (slice(None),) * axis
         shape = (*x.shape[:axis], n + low + high, *x.shape[axis + 1 :])
-        out = xp.full(shape, value, x.dtype) if mode == "constant" else xp.empty(shape, x.dtype)
+        out = xp.empty(shape, x.dtype)
         target, part, others = _layout(n, low, high)
         out[(*lead, target)] = x[(*lead, part)]
-        if mode != "constant":
-            for i in others:
-                out[(*lead, i)] = x[(*lead, _source(i - low, n, low, high, mode))]
+        for i in others:
+            out[(*lead, i)] = x[(*lead, _source(i - low, n, low, high, mode))]
         x = out
     return x
 

@@ -198,6 +198,8 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[An
             )
         bounds = bounds.tolist()
     if isinstance(bounds, int):
+        if bounds >= 1 << 63:
+            raise ValueError(f"tensor_split(): Overflow when unpacking long long: {bounds} does not fit in 64 bits")
         if bounds <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {bounds}")
         sections = [size // bounds + (i < size % bounds) for i in range(bounds)]

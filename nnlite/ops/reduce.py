@@ -432,7 +432,7 @@ def _(f: Any, g: Any, node: Any, x: Any, out: Any) -> tuple[Any, ...]:
 
 @op(saves=("x", "out"), title="LinalgVectorNormBackward0")
 def _norm2(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
-    sizes = xp.absolute(x)
+    sizes = xp.absolute(x) if x.dtype.kind == "c" else x
     return xp.sqrt(xp.sum(xp.square(sizes), axis=axis, keepdims=keepdims, dtype=_wide(x))).astype(sizes.dtype)
 
 
