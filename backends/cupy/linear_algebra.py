@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import cupy
-import cupyx
 import numpy as np
 
 _SILENT = frozenset(("det", "slogdet"))
@@ -22,8 +20,11 @@ class LinearAlgebra:
 
     LinAlgError = np.linalg.LinAlgError
 
+    def __init__(self, cupy: Any) -> None:
+        self._cupy = cupy
+
     def __getattr__(self, name: str) -> Any:
-        function = getattr(cupy.linalg, name)
+        function = getattr(self._cupy.linalg, name)
         value = function if name in _SILENT else _raising(function)
         setattr(self, name, value)
         return value
@@ -32,6 +33,8 @@ class LinearAlgebra:
 def _raising(function: Any) -> Any:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        import cupyx
+
         with cupyx.errstate(linalg="raise"):
             return function(*args, **kwargs)
 

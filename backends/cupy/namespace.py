@@ -140,7 +140,7 @@ class Namespace:
     as_strided = staticmethod(as_strided)
     dot = staticmethod(dot)
     erf = staticmethod(erf)
-    linalg = LinearAlgebra()
+    linalg = LinearAlgebra(cupy)
     matmul = staticmethod(matmul)
     mean = staticmethod(mean)
     random_bits = staticmethod(random_bits)
