@@ -198,7 +198,7 @@ def _y_near(xp: Any, x: Any, order: int) -> Any:
 
 def _at_zero(xp: Any, x: Any, values: Any, pole: float) -> Any:
     """A function with a pole at 0 and no value below."""
-    return xp.where(x > 0, values, xp.where(x == 0, pole, math.nan)).astype(x.dtype, copy=False)
+    return xp.where(x > 0, values, xp.where(x == 0, xp.full_like(values, pole), math.nan)).astype(x.dtype, copy=False)
 
 
 def _y(xp: Any, x: Any, order: int) -> Any:

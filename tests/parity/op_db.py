@@ -560,7 +560,7 @@ def document(results: list[Result]) -> str:
         "compared. A result that is not PyTorch's may be nearer to what PyTorch computes in the next wider dtype.",
         "",
         *(
-            f"Left out of {aspect}: {', '.join(f'{name} ({why})' for name, why in names.items())}."
+            f"- Left out of {aspect}: {', '.join(f'{name} ({why})' for name, why in names.items())}."
             for aspect, names in {**EXCLUDED, "gradient": WRONG_GRADIENTS}.items()
         ),
         "",
