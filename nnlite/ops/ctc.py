@@ -296,7 +296,7 @@ def _public_ctc(
     input_lengths: Any,
     target_lengths: Any,
     blank: int = 0,
-    reduction: int = 1,
+    reduction: int = 0,
     zero_infinity: bool = False,
 ) -> Any:
     """See :func:`nnlite.nn.functional.ctc_loss`; the reduction is 0 (none), 1 (mean) or 2 (sum)."""

@@ -455,12 +455,12 @@ def gaussian_nll_loss(
 # As functions of nnlite, whose reductions are numbers: 0 none, 1 mean, 2 sum
 
 
-def _public_ranking(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = 1) -> Any:
+def _public_ranking(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = 0) -> Any:
     """See :func:`nnlite.nn.functional.margin_ranking_loss`; the reduction is 0 (none), 1 (mean) or 2 (sum)."""
     return margin_ranking_loss(input1, input2, target, margin, reduction=named(reduction))
 
 
-def _public_cosine(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = 1) -> Any:
+def _public_cosine(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = 0) -> Any:
     """See :func:`nnlite.nn.functional.cosine_embedding_loss`; the reduction is 0 (none), 1 (mean) or 2 (sum)."""
     return cosine_embedding_loss(input1, input2, target, margin, reduction=named(reduction))
 
@@ -473,7 +473,7 @@ def _public_triplet(
     p: float = 2.0,
     eps: float = 1e-6,
     swap: bool = False,
-    reduction: int = 1,
+    reduction: int = 0,
 ) -> Any:
     """See :func:`nnlite.nn.functional.triplet_margin_loss`; the reduction is 0 (none), 1 (mean) or 2 (sum)."""
     return triplet_margin_loss(anchor, positive, negative, margin, p, eps, swap, reduction=named(reduction))

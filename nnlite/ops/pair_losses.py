@@ -27,7 +27,9 @@ _Slope = Callable[..., Any]
 
 def _composite(node: Any) -> str:
     """PyTorch's name of the derivative of a loss that it makes of simple operations."""
-    return {"mean": "MeanBackward0", "sum": "SumBackward0"}.get(node.attrs["reduction"], "SubBackward0")
+    attrs = node.attrs
+    last = "MulBackward0" if attrs.get("log_target") else "AddBackward0" if attrs.get("full") else "SubBackward0"
+    return {"mean": "MeanBackward0", "sum": "SumBackward0"}.get(attrs["reduction"], last)
 
 
 def _pair_loss(dx: _Slope, dy: _Slope | None = None, *, name: str | None = None, title: Any = None) -> Any:
@@ -595,14 +597,14 @@ def poisson_nll_loss(
 # As functions of nnlite, whose reductions are numbers: 0 none, 1 mean, 2 sum
 
 
-def _public_bce(input: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = 1) -> Any:
-    """See :func:`nnlite.nn.functional.binary_cross_entropy_with_logits`; the reduction is 0, 1 (mean) or 2 (sum)."""
+def _public_bce(input: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = 0) -> Any:
+    """See :func:`nnlite.nn.functional.binary_cross_entropy_with_logits`; the reduction is 0 (none), 1 (mean) or 2 (sum)."""
     if isinstance(input, TensorBase) and isinstance(target, TensorBase) and input._a.shape != target._a.shape:
         input, target = FUNCTIONS["broadcast_tensors"](input, target)
     return binary_cross_entropy_with_logits(input, target, weight, None, None, named(reduction), pos_weight)
 
 
-def _public_kl_div(input: Any, target: Any, reduction: int = 1, *, log_target: bool = False) -> Any:
+def _public_kl_div(input: Any, target: Any, reduction: int = 0, *, log_target: bool = False) -> Any:
     """See :func:`nnlite.nn.functional.kl_div`; the reduction is 0 (none), 1 (mean) or 2 (sum)."""
     if not isinstance(input, TensorBase):
         raise not_a_tensor("kl_div", 0, input)
@@ -615,7 +617,7 @@ def _public_poisson(input: Any, target: Any, log_input: bool, full: bool, eps: f
     return poisson_nll_loss(input, target, log_input, full, None, eps, None, named(reduction))
 
 
-def _public_hinge(input: Any, target: Any, margin: float = 1.0, reduction: int = 1) -> Any:
+def _public_hinge(input: Any, target: Any, margin: float = 1.0, reduction: int = 0) -> Any:
     """See :func:`nnlite.nn.functional.hinge_embedding_loss`; the reduction is 0 (none), 1 (mean) or 2 (sum)."""
     return hinge_embedding_loss(input, target, margin, None, None, named(reduction))
 
