@@ -35,6 +35,7 @@ from ..ops.dropout import (
     feature_alpha_dropout,
 )
 from ..ops.embedding import embedding
+from ..ops.fold import fold, unfold
 from ..ops.linalg import linear
 from ..ops.linear_cross_entropy import (
     linear_cross_entropy,
@@ -63,6 +64,7 @@ from ..ops.pair_losses import (
     smooth_l1_loss,
     soft_margin_loss,
 )
+from ..ops.pixel_shuffle import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from ..ops.places import one_hot
 from ..ops.point_distances import pdist
 from ..ops.pooling.adaptive import (
@@ -147,6 +149,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -165,6 +168,7 @@ __all__ = [
     "elu_",
     "embedding",
     "feature_alpha_dropout",
+    "fold",
     "fractional_max_pool2d",
     "fractional_max_pool3d",
     "gaussian_nll_loss",
@@ -212,6 +216,8 @@ __all__ = [
     "pad",
     "pairwise_distance",
     "pdist",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",
@@ -238,4 +244,5 @@ __all__ = [
     "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "unfold",
 ]
