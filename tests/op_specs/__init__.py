@@ -16,5 +16,8 @@ SPECS: list[OpSpec] = [
     for spec in getattr(importlib.import_module(family.name), "SPECS", [])
 ]
 
-NO_SPEC: dict[str, str] = {}
+NO_SPEC: dict[str, str] = dict.fromkeys(
+    ("vmap_enter", "vmap_exit", "vmap_first", "vmap_lift", "vmap_shared", "vmap_spread", "vmap_total"),
+    "into a vmap and out of it; tests/autograd/test_vmap.py",
+)
 """Operations without a spec, each with the reason."""
