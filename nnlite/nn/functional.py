@@ -36,6 +36,12 @@ from ..ops.dropout import (
 )
 from ..ops.embedding import embedding
 from ..ops.fold import fold, unfold
+from ..ops.likelihood_losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    kl_div,
+    poisson_nll_loss,
+)
 from ..ops.linalg import linear
 from ..ops.linear_cross_entropy import (
     linear_cross_entropy,
@@ -55,12 +61,8 @@ from ..ops.multi_head_attention import multi_head_attention_forward
 from ..ops.norm import batch_norm
 from ..ops.pad import pad
 from ..ops.pair_losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
     hinge_embedding_loss,
     huber_loss,
-    kl_div,
-    poisson_nll_loss,
     smooth_l1_loss,
     soft_margin_loss,
 )

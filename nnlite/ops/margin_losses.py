@@ -12,8 +12,9 @@ from . import elementwise as e
 from ._blocks import blocks
 from .activation import title_of, widen
 from .distance import pairwise_distance
+from .likelihood_losses import _binary_cross_entropy_with_logits
 from .loss import check_reduction, check_tensors, reduced
-from .pair_losses import _binary_cross_entropy_with_logits, _reduction_of, _same_kind, _total, named, register
+from .pair_losses import _reduction_of, _same_kind, _total, named, register
 
 
 def margin_ranking_loss(
