@@ -40,6 +40,13 @@ def numbers_moved(values: Any) -> list[Any] | None:
     return [transfer.to(v, target) if move else v for v, move in zip(values, movable, strict=True)]
 
 
+def all_examples(array: Any) -> Any:
+    """A raw array for a check of its values on the host: of a batched one, the array of all examples."""
+    while hasattr(array, "raw"):
+        array = array.raw
+    return array
+
+
 def describe(array: Any) -> str:
     """The device of a raw array as text."""
     backend = backend_of(array)

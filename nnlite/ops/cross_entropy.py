@@ -11,6 +11,7 @@ from typing import Any
 from .._core import dtypes
 from .._core.node import Node, next_seq
 from .._core.op import cast, op, recorded
+from .._core.operands import all_examples
 from .._core.tensor_base import wrap
 from .._core.views import node_of
 from ..backends import backend_of
@@ -309,6 +310,7 @@ def _check_weight(name: str, a: Any, weight: Any) -> None:
 def _check_labels(name: str, a: Any, t: Any, ignore_index: int) -> bool:
     """Raise for labels that are no class; whether some positions may have to be ignored."""
     classes = a.shape[1 if a.ndim > 1 else 0]
+    t = all_examples(t)
     backend = backend_of(t)
     if not backend.checks_indices:
         t = t.astype("int64", copy=False)  # which can be compared with a negative number
