@@ -163,7 +163,9 @@ def run(program: str) -> str:
 
 
 def test_every_program_is_tested():
-    assert set(PROGRAMS) == set(DOCUMENT) | {"dropout", "weight_decay", "house_prices", "lenet", "mnist_net"}
+    assert set(PROGRAMS) == set(DOCUMENT) | {
+        "dropout", "house_prices", "lenet", "lstm_tagger", "mnist_net", "transformer", "weight_decay",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("program", sorted(DOCUMENT))
@@ -217,6 +219,19 @@ def test_mnist_net(device):
     assert "(conv2_drop): Dropout2d(p=0.5, inplace=False)" in shown
     assert "tensor([1.0000, " in shown or "tensor([1., " in shown
     assert "\n0\n18\n['LocalConvPart1', 'LocalConvPart2', 'LocalConvPart3', 'LocalConvPart4', 'GlobalFullConn" in shown
+
+
+def test_lstm_tagger(device):
+    shown = run("lstm_tagger")
+    assert "(lstm): LSTM(8, 8)" in shown
+    assert float(re.search(r"last epoch: ([\d.]+)", shown)[1]) < 0.2
+    assert "the/determiner cat/noun sees/verb a/determiner small/adjective dog/noun" in shown
+
+
+def test_transformer(device):
+    shown = run("transformer")
+    assert "[[3, 5, 8, 7, 1, 2]] -> [[2, 1, 7, 8, 5, 3]]" in shown
+    assert float(re.search(r"numbers right: ([\d.]+)%", shown)[1]) > 95
 
 
 def test_runs_as_a_script():
