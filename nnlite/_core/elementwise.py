@@ -245,7 +245,9 @@ def _number_call(self: Op, only_x: tuple[bool, ...], mixed: _Call) -> _Call:
                 n.saved = (xa if keep_x else None, y, r if keep_out else None) if keeps else ()
                 n.versions = (x._vc, x._vc[0]) if keep_x else (t._vc, 0) if keep_out else None
                 n.hooks = None
-                n.where = caller(3)  # behind this call and that of two tensors
+                frame = _getframe(2)  # behind this call and that of two tensors
+                code = frame.f_code
+                n.where = (code, frame.f_lasti) if code.co_filename in _outside else caller(3)
                 n.seq = next_seq()
                 t._node = n
         return t
