@@ -486,10 +486,18 @@ class Tensor(TensorBase, TensorMethods):
         return bool(self.item())
 
     def __int__(self) -> int:
-        return int(self._only("int"))
+        return int(self._real("int"))
 
     def __float__(self) -> float:
-        return float(self._only("float"))
+        return float(self._real("float"))
+
+    def _real(self, kind: str) -> Any:
+        value = self._only(kind)
+        if isinstance(value, complex):
+            if value.imag:
+                raise RuntimeError(f"value cannot be converted to type {kind} without overflow (got {value})")
+            return value.real
+        return value
 
     def __complex__(self) -> complex:
         return complex(self._only("complex"))

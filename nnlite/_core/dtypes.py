@@ -132,7 +132,7 @@ class _Default:
     def set(self, value: dtype) -> None:
         self.float = value
         self.numpy_float = value.np
-        self.complex = value.to_complex()
+        self.complex = complex64 if value is float16 else value.to_complex()
 
 
 default = _Default()
@@ -203,6 +203,11 @@ def of_scalar(value: Any) -> dtype:
     raise TypeError(f"expected a number or a Tensor, got {type(value).__name__}")
 
 
+def _with_imaginary_part(kind: dtype) -> dtype:
+    """The complex type for results with parts of a type: float16's are complex64, since no array holds complex32."""
+    return complex64 if kind is float16 else kind.to_complex()
+
+
 def _absorb(high: dtype | None, low: dtype | None) -> dtype | None:
     """The type of operands of a higher rank (``high``) with operands of a lower one."""
     if high is None:
@@ -210,7 +215,7 @@ def _absorb(high: dtype | None, low: dtype | None) -> dtype | None:
     if low is None or high.is_complex:
         return high
     if high.is_floating_point:
-        return high.to_complex() if low.is_complex else high
+        return _with_imaginary_part(high) if low.is_complex else high
     return promote_types(high, low) if high is bool_ or low.category > INTEGER else high
 
 

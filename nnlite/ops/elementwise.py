@@ -43,7 +43,24 @@ def _(f: Any, g: Any, node: Any, mask: Any) -> tuple[Any, ...]:
 
 
 def _signs(xp: Any, x: Any) -> Any:
+    _refuse_complex("sign", x, "use sgn")
     return x.copy() if x.dtype.kind == "b" else xp.sign(x)
+
+
+def _refuse_complex(name: str, x: Any, instead: str) -> None:
+    """Raise where PyTorch does and array libraries compute something of their own."""
+    if x.dtype.kind == "c":
+        raise NotImplementedError(f"{name} is not supported for complex types ({instead})")
+
+
+def _nearest(xp: Any, x: Any) -> Any:
+    _refuse_complex("round", x, "round .real and .imag")
+    return xp.rint(x) if x.dtype.kind in "fV" else x.copy()
+
+
+def _rectified(xp: Any, x: Any) -> Any:
+    _refuse_complex("relu", x, "apply it to .real and .imag")
+    return xp.maximum(x, 0)
 
 
 def _directions(xp: Any, x: Any) -> Any:
@@ -86,14 +103,14 @@ cosh = unary("cosh", "cosh", lambda f, g, x: g * f.sinh(x), to_float=True)
 tanh = unary("tanh", "tanh", lambda f, g, out: g - g * (out * out), to_float=True)
 erf = unary("erf", lambda xp, x: xp.erf(x), lambda f, g, x: g * (_TWO_OVER_SQRT_PI * f.exp(-(x * x))), to_float=True)
 sigmoid = unary("sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), lambda f, g, out: g * (out * (1 - out)), to_float=True)
-relu = unary("relu", lambda xp, x: xp.maximum(x, 0), lambda f, g, out: f.zero_where(g, out <= 0))
+relu = unary("relu", _rectified, lambda f, g, out: f.zero_where(g, out <= 0))
 abs = unary("abs", "absolute", lambda f, g, x: g * f.sgn(x))
 sgn = unary("sgn", _directions, lambda f, g, x: f.zeros_like(g))
 sign = unary("sign", _signs, lambda f, g: f.zeros_like(g))
 floor = unary("floor", "floor", lambda f, g: f.zeros_like(g))
 ceil = unary("ceil", "ceil", lambda f, g: f.zeros_like(g))
 trunc = unary("trunc", "trunc", lambda f, g: f.zeros_like(g))
-round_ = unary("round", lambda xp, x: xp.rint(x) if x.dtype.kind in "fcV" else x.copy(), lambda f, g: f.zeros_like(g))
+round_ = unary("round", _nearest, lambda f, g: f.zeros_like(g))
 
 
 @sgn.vjp  # type: ignore[attr-defined]

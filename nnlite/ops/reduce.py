@@ -8,6 +8,7 @@ from typing import Any
 
 from .._core import dtypes
 from .._core.op import cast, conjugate, not_a_tensor, op
+from .._core.operands import no_order
 from .._core.tensor_base import TensorBase, wrap
 from ..backends import backend_of
 from . import elementwise as e
@@ -286,6 +287,8 @@ def amin(input: Any, dim: Any = (), keepdim: bool = False, *, out: Any = None) -
 
 def _not_empty(name: str, input: Any, dim: Any, whole: type[Exception] = RuntimeError) -> None:
     a = _tensor(name, input)._a
+    if a.dtype.kind == "c":
+        raise no_order(name, a)
     axes = axes_of(dim if dim != () else None, a.ndim)
     if 0 in (a.shape if axes is None else [a.shape[i] for i in axes]):
         if axes is None:
@@ -348,8 +351,10 @@ def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 
 
 def _position(name: str, input: Any, dim: int | None, keepdim: bool, largest: bool) -> Any:
-    if _tensor(name, input)._a.dtype.kind == "b":
-        raise RuntimeError(f"{name}(): does not support bool input (convert it with .int())")
+    kind = _tensor(name, input)._a.dtype.kind
+    if kind in "bc":
+        what, how = ("bool", "convert it with .int()") if kind == "b" else ("complex", "take .abs(), .real or .imag")
+        raise RuntimeError(f"{name}(): does not support {what} input ({how})")
     _not_empty(name, input, () if dim is None else dim, IndexError)
     axis = None if dim is None else axis_of(dim, input._a.ndim)
     return _index_of_extreme(input, axis=axis if input._a.ndim else None, keepdims=keepdim, largest=largest)

@@ -145,9 +145,33 @@ def test_what_is_refused(device):
         (lambda: nnlite.view_as_complex(nnlite.ones(2, 4, device=device)[:, ::2]), RuntimeError, "stride 1"),
         (lambda: nnlite.view_as_complex(nnlite.ones(3, 3, device=device)[:, :2]), RuntimeError, "divisible by 2"),
         (lambda: x.chalf(), NotImplementedError, "complex64"),
-        (lambda: x.half() * 1j, NotImplementedError, "complex64"),
         (lambda: nnlite.zeros(2, dtype=nnlite.complex32), NotImplementedError, "complex64"),
         (lambda: nnlite.conj(3), TypeError, "must be Tensor"),
     ):
         with pytest.raises(error, match=text):
             call()
+
+
+@pytest.mark.parametrize(
+    "name", ["max", "min", "amax", "amin", "sign", "round", "floor", "trunc", "relu", "lt", "sort"]
+)
+def test_complex_numbers_have_no_order(name, device):
+    z = random(device, 3)
+    error = RuntimeError if name == "sort" else NotImplementedError
+    with pytest.raises(error, match=r"complex|Complex"):
+        getattr(z, name)(z) if name == "lt" else getattr(z, name)()
+    for which in (z.argmax, z.argmin):
+        with pytest.raises(RuntimeError, match="complex input"):
+            which()
+
+
+def test_half_precision_widens_to_complex64(device):
+    x = nnlite.ones(2, dtype=nnlite.float16, device=device)
+    assert (x * 1j).dtype is nnlite.complex64
+
+
+def test_conversion_to_python_numbers(device):
+    z = nnlite.tensor(3 + 0j, device=device)
+    assert (int(z), float(z), complex(z)) == (3, 3.0, 3 + 0j)
+    with pytest.raises(RuntimeError, match="without overflow"):
+        float(z + 1j)

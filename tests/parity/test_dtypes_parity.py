@@ -60,8 +60,9 @@ def test_operands_of_all_ranks_promote_as_in_pytorch():
 
     mine, theirs = operands(nnlite), operands(torch)
     for i, j in itertools.product(range(len(mine)), repeat=2):
-        found = str(nnlite.result_type(mine[i], mine[j]))
-        assert found == str(torch.result_type(theirs[i], theirs[j])), (mine[i], mine[j])
+        found, wanted = str(nnlite.result_type(mine[i], mine[j])), str(torch.result_type(theirs[i], theirs[j]))
+        # No array holds complex32, so that operations give complex64 in its place.
+        assert found == wanted.replace("complex32", "complex64"), (mine[i], mine[j])
 
 
 @pytest.mark.filterwarnings("ignore")
