@@ -131,7 +131,7 @@ _ERF_BELOW = (3.88629657e-09, 2.22112319e-06, 8.79520942e-05, 0.00202643244, 0.0
 @kernel("gelu_cdf", table=OVERRIDES)
 def gelu_cdf(x: np.ndarray) -> np.ndarray:
     """The normal distribution. One rational function to 2e-7 for float32: 3 ms for a million in place of 30."""
-    if x.dtype is not _FLOAT32:
+    if x.dtype is not _FLOAT32 or not x.ndim:
         from .namespace import erf
 
         return 0.5 * (1 + erf(x * 0.5**0.5))

@@ -79,6 +79,18 @@ def test_second_gradient_of_large_inputs(name, options, device):
         np.testing.assert_allclose(host(b), np.where(np.isnan(a), 0.0, a), rtol=2e-5, atol=2e-5)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name, options", CASES, ids=lambda v: v if isinstance(v, str) else "-".join(v) or "plain")
+def test_numbers(name, options, dtype, device):
+    """Tensors of no dimensions, for which NumPy's functions return numbers that cannot be written to."""
+    (theirs, x), (mine, y) = both(name, dtype, device, -1.75)
+    a, b = theirs(x, **options), mine(y, **options)
+    a.backward(), b.backward()
+    for one, other in ((a, b), (x.grad, y.grad)):
+        assert tuple(other.shape) == ()
+        np.testing.assert_allclose(host(other), host(one), rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
 @pytest.mark.parametrize("name", IN_PLACE)
 def test_in_place(name, device):
     options = FUNCTIONS[name]
