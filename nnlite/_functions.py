@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from . import _queries as _queries, creation as creation
+from . import _queries as _queries
+from . import creation as creation
 from .ops import FUNCTIONS
+from .ops._arguments import guard_all
 
-globals().update(FUNCTIONS)
+_found = dict(FUNCTIONS)
+guard_all(_found, "nnlite")
+globals().update(_found)
 __all__ = sorted(FUNCTIONS)

@@ -3,8 +3,11 @@ tools."""
 
 from __future__ import annotations
 
-from . import _queries as _queries, creation as creation, storage as storage
+from . import _queries as _queries
+from . import creation as creation
+from . import storage as storage
 from .ops import METHODS
+from .ops._arguments import guard_all
 
 
 class TensorMethods:
@@ -13,5 +16,7 @@ class TensorMethods:
     __slots__ = ()
 
 
-for _name, _function in METHODS.items():
+_found = dict(METHODS)
+guard_all(_found, "nnlite")
+for _name, _function in _found.items():
     setattr(TensorMethods, _name, _function)

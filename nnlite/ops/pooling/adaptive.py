@@ -64,6 +64,8 @@ def _sizes(name: str, dims: int, input: Any, output_size: Any) -> Ints:
         sizes.append(n if value is None else operator.index(value))
     if min(sizes) < 0:
         raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0, but received {sizes}")
+    if any(n >= 1 << 63 for n in sizes):
+        raise ValueError(f"{name}(): Overflow when unpacking long long: {sizes} does not fit in 64 bits")
     return tuple(sizes)
 
 
