@@ -41,7 +41,7 @@ def encode(sentence):
     return torch.tensor([number[word] for word in sentence.split()])
 
 
-torch.manual_seed(1)
+_ = torch.manual_seed(1)
 model = LSTMTagger(embedding_dim=8, hidden_dim=8, vocab_size=len(words), tagset_size=len(TAGS))
 print(model)
 loss_function = torch.nn.NLLLoss()

@@ -40,7 +40,7 @@ def write(model, source):
     return written[:, 1:]
 
 
-torch.manual_seed(0)
+_ = torch.manual_seed(0)
 model = Reverser()
 print(f"{sum(p.numel() for p in model.parameters())} parameters")
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -55,7 +55,7 @@ for step in range(300):
     optimizer.step()
 print(f"loss in the last step: {loss.item():.3f}")
 
-model.eval()
+_ = model.eval()
 with torch.no_grad():
     example = torch.tensor([[3, 5, 8, 7, 1, 2]])
     print(example.tolist(), "->", write(model, example).tolist())

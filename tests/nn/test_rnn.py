@@ -85,3 +85,10 @@ def test_it_learns_to_remember(device):
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.02
+
+
+def test_weights_are_not_written_to(device):
+    layer = nn.LSTM(2, 2, proj_size=1).to(device)
+    before = layer.weight_hh_l0.detach().clone()
+    layer(nnlite.ones(3, 1, 2, device=device))
+    assert nnlite.equal(layer.weight_hh_l0, before)

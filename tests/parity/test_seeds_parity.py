@@ -8,6 +8,7 @@ import pytest
 from notebook import SEEDS, normal_form, run_program
 
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # small programs, whose threads would wait for each other
 
 WITHOUT_D2L = sorted(path.stem for path in SEEDS.glob("*.py") if "import d2l" not in path.read_text("utf-8"))
 
