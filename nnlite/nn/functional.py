@@ -36,6 +36,7 @@ from ..ops.dropout import (
 )
 from ..ops.embedding import embedding
 from ..ops.fold import fold, unfold
+from ..ops.interpolate import interpolate, upsample, upsample_bilinear, upsample_nearest
 from ..ops.likelihood_losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -186,6 +187,7 @@ __all__ = [
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -247,4 +249,7 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unfold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]

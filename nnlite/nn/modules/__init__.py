@@ -25,6 +25,7 @@ from . import (
     rnn,
     sparse,
     transformer,
+    upsampling,
 )
 from .activation import *  # noqa: F403
 from .adaptive import *  # noqa: F403
@@ -48,6 +49,7 @@ from .pooling import *  # noqa: F403
 from .rnn import *  # noqa: F403
 from .sparse import *  # noqa: F403
 from .transformer import *  # noqa: F403
+from .upsampling import *  # noqa: F403
 
 __all__: list[str] = []
 __all__ += activation.__all__
@@ -72,3 +74,4 @@ __all__ += pooling.__all__
 __all__ += rnn.__all__
 __all__ += sparse.__all__
 __all__ += transformer.__all__
+__all__ += upsampling.__all__
