@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..nn.utils.stateless import _functional_call
 from ..ops.shape import stack
 
 
@@ -51,54 +52,7 @@ def functional_call(
             "Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got "
             f"{type(parameter_and_buffer_dicts)}"
         )
-    arguments = () if args is None else args if isinstance(args, tuple) else (args,)
-    with _Replaced(module, tensors, tie_weights, strict):
-        return module(*arguments, **(kwargs or {}))
-
-
-class _Replaced:
-    """The module with other tensors in its places, and afterwards with its own again."""
-
-    def __init__(self, module: Any, tensors: dict[str, Any], tie_weights: bool, strict: bool) -> None:
-        places: dict[str, tuple[dict[str, Any], str]] = {}
-        for prefix, part in module.named_modules(remove_duplicate=False):
-            for group in (part._parameters, part._buffers):
-                for name, value in group.items():
-                    if value is not None or f"{prefix}{'.' if prefix else ''}{name}" in tensors:
-                        places[f"{prefix}{'.' if prefix else ''}{name}"] = (group, name)
-        given = dict(tensors)
-        if tie_weights:
-            by_tensor: dict[int, list[str]] = {}
-            for name, (group, key) in places.items():
-                by_tensor.setdefault(id(group[key]), []).append(name)
-            for names in by_tensor.values():
-                values = [tensors[name] for name in names if name in tensors]
-                if any(v is not values[0] for v in values[1:]):
-                    raise ValueError(f"functional_call got multiple values for keys {sorted(names)}, which are tied. "
-                                     "Consider using tie_weights=False")  # fmt: skip
-                if values:
-                    given.update(dict.fromkeys(names, values[0]))
-        if strict:
-            missing, unknown = sorted(places.keys() - given.keys()), sorted(given.keys() - places.keys())
-            if missing or unknown:
-                raise RuntimeError(
-                    f"Error(s) in loading state_dict for {type(module).__name__}: missing keys {missing}, unexpected "
-                    f"keys {unknown}"
-                )
-        unknown = sorted(given.keys() - places.keys())
-        if unknown:
-            raise AttributeError(f"{type(module).__name__} has no parameter or buffer {unknown[0]!r}")
-        self.writes = [(*places[name], value) for name, value in given.items()]
-        self.before: list[Any] = []
-
-    def __enter__(self) -> None:
-        self.before = [group[key] for group, key, _ in self.writes]
-        for group, key, value in self.writes:
-            group[key] = value
-
-    def __exit__(self, *exc: Any) -> None:
-        for (group, key, _), value in zip(self.writes, self.before, strict=True):
-            group[key] = value
+    return _functional_call(module, tensors, args, kwargs, tie_weights=tie_weights, strict=strict)
 
 
 def stack_module_state(models: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -37,6 +39,37 @@ __all__ = [
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class _State(threading.local):
+    skip = False
+
+
+_state = _State()
+
+
+@contextmanager
+def skipped() -> Iterator[None]:
+    """In this context the functions here leave their tensors as they are."""
+    before, _state.skip = _state.skip, True
+    try:
+        yield
+    finally:
+        _state.skip = before
+
+
+def _fills(function: _F) -> _F:
+    """A function that fills its first argument: not recorded, and nothing in the context of ``skipped``."""
+
+    @functools.wraps(function)
+    def filling(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if _state.skip:
+            return tensor
+        with no_grad():
+            return function(tensor, *args, **kwargs)
+
+    return filling  # type: ignore[return-value]
+
 
 _LINEAR = (
     "linear",
@@ -99,7 +132,7 @@ def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
     return _calculate_fan_in_and_fan_out(tensor)[modes.index(mode.lower())]
 
 
-@no_grad()
+@_fills
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
     """Fill with values of the uniform distribution on [a, b).
 
@@ -112,7 +145,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = No
     return tensor.uniform_(a, b, generator=generator)
 
 
-@no_grad()
+@_fills
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
     """Fill with values of the normal distribution.
 
@@ -124,7 +157,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any 
     return tensor.normal_(mean, std, generator=generator)
 
 
-@no_grad()
+@_fills
 def trunc_normal_(
     tensor: Tensor,
     mean: float = 0.0,
@@ -178,7 +211,7 @@ def _working_copy(tensor: Tensor, shape: tuple[int, ...] | None = None) -> Tenso
     return empty(tensor.shape if shape is None else shape, dtype=dtype, device=tensor.device)
 
 
-@no_grad()
+@_fills
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one value.
 
@@ -190,7 +223,7 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     return tensor.fill_(val)
 
 
-@no_grad()
+@_fills
 def ones_(tensor: Tensor) -> Tensor:
     """Fill with 1.
 
@@ -202,7 +235,7 @@ def ones_(tensor: Tensor) -> Tensor:
     return tensor.fill_(1.0)
 
 
-@no_grad()
+@_fills
 def zeros_(tensor: Tensor) -> Tensor:
     """Fill with 0.
 
@@ -214,7 +247,7 @@ def zeros_(tensor: Tensor) -> Tensor:
     return tensor.zero_()
 
 
-@no_grad()
+@_fills
 def eye_(tensor: Tensor) -> Tensor:
     """Fill a matrix with the identity, so that a linear layer passes as many inputs on as it has outputs.
 
@@ -232,7 +265,7 @@ def eye_(tensor: Tensor) -> Tensor:
     return tensor.copy_(as_tensor(np.eye(*tensor.shape, dtype=np.float32)))
 
 
-@no_grad()
+@_fills
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """Fill the weight of a convolution so that it passes as many input channels on as it can, in each group.
 
@@ -264,7 +297,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     return tensor.copy_(as_tensor(values))
 
 
-@no_grad()
+@_fills
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
     r"""Fill with uniform values on [-a, a), a = gain * sqrt(6 / (fan_in + fan_out)).
 
@@ -284,7 +317,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) ->
     return tensor.uniform_(-bound, bound, generator=generator)
 
 
-@no_grad()
+@_fills
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
     r"""Fill with normal values of mean 0 and std = gain * sqrt(2 / (fan_in + fan_out)).
 
@@ -303,7 +336,7 @@ def _xavier_std(tensor: Tensor, gain: float) -> float:
     return gain * math.sqrt(2.0 / max(1, sum(_calculate_fan_in_and_fan_out(tensor))))
 
 
-@no_grad()
+@_fills
 def kaiming_uniform_(
     tensor: Tensor,
     a: float = 0,
@@ -338,7 +371,7 @@ def kaiming_uniform_(
     return tensor.uniform_(-bound, bound, generator=generator)
 
 
-@no_grad()
+@_fills
 def kaiming_normal_(
     tensor: Tensor,
     a: float = 0,
@@ -366,7 +399,7 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
     return calculate_gain(nonlinearity, a) / math.sqrt(_calculate_correct_fan(tensor, mode))
 
 
-@no_grad()
+@_fills
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
     """Fill with a random (semi-)orthogonal matrix; dimensions after the first count as one.
 
@@ -398,7 +431,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     return tensor.copy_(wrap((gain * q).reshape(tensor.shape)))
 
 
-@no_grad()
+@_fills
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
     """Fill a matrix with normal values, of which in each column the same share, drawn at random, is 0.
 
