@@ -84,6 +84,11 @@ from .typed import *
 # The types named as Python's own, and the constants; last, since they hide Python's names in this file.
 from math import e, inf, nan, pi  # isort: skip
 
+from .ops._arguments import guard_all as _guard_all  # isort: skip
+
+for _space in (fft, linalg, nn.functional, signal.windows, special):
+    _guard_all(vars(_space), _space.__name__)
+
 newaxis = None
 short, int, long = int16, int32, int64
 half, float, double = float16, float32, float64

@@ -23,7 +23,7 @@ from ._public import FUNCTIONS
 _TENSORS = frozenset((
     "A", "B", "LD", "LU", "LU_data", "LU_pivots", "anchor", "batch1", "batch2", "boundaries", "grid", "index",
     "indices", "input", "input1", "input2", "log_probs", "mask", "mat", "mat1", "mat2", "negative", "offsets",
-    "pivots", "positive", "source", "target", "tau", "tensor1", "tensor2", "vec", "vec1", "vec2",
+    "pivots", "positive", "target", "tau", "tensor1", "tensor2", "vec", "vec1", "vec2",
     "x", "x1", "x2", "y",
 ))  # fmt: skip
 """Parameters without an annotation that are tensors (or None, if that is their default)."""
@@ -31,7 +31,7 @@ _TENSORS = frozenset((
 _NUMBERS = frozenset(("alpha", "beta", "eps", "p", "value"))
 _SIZES = frozenset((
     "dilation", "dim", "dim0", "dim1", "dim2", "dimension", "dims", "kernel_size", "normalized_shape", "output_padding",
-    "output_size", "pad", "padding", "physical_layout", "shape", "shifts", "size", "sizes", "split_size", "split_sizes",
+    "output_size", "pad", "physical_layout", "shape", "shifts", "size", "sizes", "split_size", "split_sizes",
     "step", "storage_offset", "stride",
 ))  # fmt: skip
 
@@ -58,7 +58,7 @@ def _is_ints(value: Any) -> bool:
 
 _TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "int": ("int", _is_int),
-    "number": ("Number", lambda v: _is_float(v) or isinstance(v, complex)),
+    "number": ("Number", lambda v: _is_float(v) or isinstance(v, complex | TensorBase)),
     "float": ("float", _is_float),
     "bool": ("bool", lambda v: isinstance(v, bool | np.bool_)),
     "str": ("str", lambda v: isinstance(v, str)),
@@ -88,6 +88,8 @@ def _wanted(parameter: inspect.Parameter) -> tuple[str, Callable[[Any], bool]] |
         return _TYPES["tensor"]
     if name in ("other", "src", "weight") and kind in ("Any", ""):
         return "Tensor or Number", lambda v: isinstance(v, TensorBase | int | float | complex | np.generic)
+    if name in ("source", "destination"):  # of elements, or of dimensions that move
+        return "Tensor or tuple of ints", lambda v: isinstance(v, TensorBase) or _is_ints(v)
     if name in _NUMBERS and kind in ("Any", ""):
         return _TYPES["number"]
     if name in _SIZES and kind in ("Any", ""):
