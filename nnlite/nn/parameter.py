@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
+from .._core.tensor_base import TensorBase, wrap
 from ..creation import empty
 from ..tensor import Tensor
 
-__all__ = ["Buffer", "Parameter"]
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]
 
 
 class _ParameterMeta(type):
@@ -135,3 +136,179 @@ class Buffer(Tensor, metaclass=_BufferMeta):
         made.persistent = persistent
         made._is_buffer = True
         return made
+
+
+_array = TensorBase.__dict__["_a"]
+"""The slot of the array, which uninitialised tensors hide."""
+
+
+def _moved(name: str) -> Any:
+    """The method ``name`` of tensors for an uninitialised one: the device and dtype change, there are no values."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self.data = getattr(self.data, name)(*args, **kwargs)
+        return self
+
+    method.__name__ = method.__qualname__ = name
+    return method
+
+
+class UninitializedTensorMixin:
+    """What parameters and buffers have in common whose shape is not known yet.
+
+    Any use of the values or the shape raises ValueError or RuntimeError. Behind it is an empty array, which has the
+    device and the dtype.
+    """
+
+    cls_to_become: type[Any]
+
+    @property
+    def _a(self) -> Any:
+        raise ValueError(
+            "Attempted to use an uninitialized parameter or buffer. This error happens when you are using a "
+            "`LazyModule` or explicitly manipulating `torch.nn.parameter.UninitializedParameter` objects. When using "
+            "LazyModules Call `forward` with a dummy batch to initialize the parameters before calling torch functions"
+        )
+
+    @_a.setter
+    def _a(self, array: Any) -> None:
+        _array.__set__(self, array)
+
+    @property
+    def data(self) -> Any:
+        """An empty tensor with the device and the dtype."""
+        return wrap(_array.__get__(self))
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        _array.__set__(self, _array.__get__(value))
+
+    @property
+    def shape(self) -> Any:
+        """Not known yet: raises RuntimeError."""
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` "
+            "to initialize the parameters before accessing their attributes."
+        )
+
+    @property
+    def dtype(self) -> Any:
+        """The type that the elements will have."""
+        return self.data.dtype
+
+    @property
+    def device(self) -> Any:
+        """Where the elements will be."""
+        return self.data.device
+
+    def is_floating_point(self) -> bool:
+        """Whether the elements will be of floating point."""
+        return bool(self.data.is_floating_point())
+
+    def is_complex(self) -> bool:
+        """Whether the elements will be complex."""
+        return bool(self.data.is_complex())
+
+    for _name in ("to", "cpu", "cuda", "float", "double", "half", "bfloat16", "type"):
+        vars()[_name] = _moved(_name)
+    del _name
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Become an ordinary parameter or buffer, without values, of this shape.
+
+        Args:
+            shape: the sizes.
+            device, dtype: those of the uninitialised one unless given.
+
+        Example:
+            >>> import nnlite
+            >>> p = nnlite.nn.UninitializedParameter()
+            >>> p.materialize((2, 3))
+            >>> p.shape
+            torch.Size([2, 3])
+        """
+        made = empty(shape, device=device or self.device, dtype=dtype or self.dtype)
+        self.__class__ = self.cls_to_become
+        self._a = made._a
+
+    def share_memory_(self) -> Any:
+        """Not possible: raises RuntimeError."""
+        raise RuntimeError(
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters "
+            "before calling `module.share_memory()`."
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.requires_grad, self.device, self.dtype)  # type: ignore[call-arg, attr-defined]
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return type(self), (self.requires_grad, str(self.device), self.dtype)  # type: ignore[attr-defined]
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether it is a parameter or buffer whose shape is not known yet.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.parameter.is_lazy(nnlite.nn.LazyLinear(2).weight)
+        True
+    """
+    return isinstance(param, UninitializedTensorMixin)
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc]
+    """A parameter whose shape is not known yet; :meth:`materialize` makes an ordinary parameter of it.
+
+    Args:
+        requires_grad: whether the parameter is to be learned.
+        device, dtype: what it will have.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.UninitializedParameter()
+        <UninitializedParameter>
+    """
+
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
+        return Tensor._make_subclass(cls, empty(0, device=device, dtype=dtype), requires_grad)
+
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
+        """Nothing to do: ``__new__`` made the parameter."""
+
+
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):  # type: ignore[misc]
+    """A buffer whose shape is not known yet; :meth:`materialize` makes an ordinary tensor of it.
+
+    Args:
+        requires_grad: whether a gradient is wanted.
+        device, dtype: what it will have.
+        persistent: whether ``state_dict`` will hold it.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.UninitializedBuffer()
+        <UninitializedBuffer>
+    """
+
+    cls_to_become = Tensor
+
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> Any:
+        made = Tensor._make_subclass(cls, empty(0, device=device, dtype=dtype), requires_grad)
+        made.persistent = persistent
+        made._is_buffer = True
+        return made
+
+    def __init__(
+        self, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> None:
+        """Nothing to do: ``__new__`` made the buffer."""

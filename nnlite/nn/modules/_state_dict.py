@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ...tensor import Tensor
 from ...utils.hooks import RemovableHandle
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 from ._conversion import ConvertibleModule
 from ._loading import LoadTransaction, active, copy_into, holders_undo, on_failure
 
@@ -406,6 +406,8 @@ def _checked(key: str, target: Any, source: Any, error_msgs: list[str]) -> Tenso
             f"but received {type(source)}"
         )
         return None
+    if is_lazy(target) and is_lazy(source):
+        return None  # neither has values
     if target.dim() == 0 and source.dim() == 1 and source.numel() == 1:
         source = source.reshape(())  # very old checkpoints save numbers as vectors of one element
     if source.shape != target.shape:

@@ -8,10 +8,19 @@ from ..._core.dtypes import int64
 from ...creation import empty, ones, zeros
 from ...ops.norm import batch_norm
 from .. import init
-from ..parameter import Parameter
+from ..parameter import Parameter, UninitializedBuffer, UninitializedParameter
+from .lazy import LazyModuleMixin
 from .module import Module
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"]
+__all__ = [
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "SyncBatchNorm",
+]
 
 
 class _NormBase(Module):
@@ -204,6 +213,99 @@ class BatchNorm3d(_BatchNorm):
     def _check_input_dim(self, input: Any) -> None:
         if input.dim() != 5:
             raise ValueError(f"expected 5D input (got {input.dim()}D input)")
+
+
+class _LazyNormBase(LazyModuleMixin, _NormBase):
+    """A layer that takes ``num_features`` from its first input."""
+
+    def __init__(
+        self,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(0, eps, momentum, False, False, device, dtype, bias=bias)
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        if affine:
+            self.weight = UninitializedParameter(device=device, dtype=dtype)
+            if bias:
+                self.bias = UninitializedParameter(device=device, dtype=dtype)
+        if track_running_stats:
+            self.running_mean = UninitializedBuffer(device=device, dtype=dtype)
+            self.running_var = UninitializedBuffer(device=device, dtype=dtype)
+            self.num_batches_tracked = zeros((), device=device, dtype=int64)
+
+    def reset_parameters(self) -> None:
+        """Set initial values, once there are sizes."""
+        if not self.has_uninitialized_params() and self.num_features != 0:
+            super().reset_parameters()
+
+    def initialize_parameters(self, input: Any) -> None:
+        """Take the number of channels of an input."""
+        loaded = not self.has_uninitialized_params()
+        if loaded and self.num_features != 0:
+            return
+        self.num_features = input.shape[self._channel_axis(input)]
+        if loaded:  # the values come from a state
+            return
+        for value in (self.weight, self.bias, self.running_mean, self.running_var):
+            if value is not None:
+                value.materialize((self.num_features,))
+        self.reset_parameters()
+
+    def _channel_axis(self, input: Any) -> int:
+        return 1
+
+
+class LazyBatchNorm1d(_LazyNormBase, BatchNorm1d):
+    """A :class:`BatchNorm1d` that takes ``num_features`` from its first input, and is one from then on.
+
+    Arguments and shapes: as for :class:`BatchNorm1d`, without ``num_features``.
+
+    Example:
+        >>> import nnlite
+        >>> layer = nnlite.nn.LazyBatchNorm1d()
+        >>> layer(nnlite.randn(2, 3)).shape, layer.num_features
+        (torch.Size([2, 3]), 3)
+    """
+
+    cls_to_become = BatchNorm1d
+
+
+class LazyBatchNorm2d(_LazyNormBase, BatchNorm2d):
+    """A :class:`BatchNorm2d` that takes ``num_features`` from its first input, and is one from then on.
+
+    Arguments and shapes: as for :class:`BatchNorm2d`, without ``num_features``.
+
+    Example:
+        >>> import nnlite
+        >>> layer = nnlite.nn.LazyBatchNorm2d()
+        >>> layer(nnlite.randn(2, 3, 4, 4)).shape, layer.num_features
+        (torch.Size([2, 3, 4, 4]), 3)
+    """
+
+    cls_to_become = BatchNorm2d
+
+
+class LazyBatchNorm3d(_LazyNormBase, BatchNorm3d):
+    """A :class:`BatchNorm3d` that takes ``num_features`` from its first input, and is one from then on.
+
+    Arguments and shapes: as for :class:`BatchNorm3d`, without ``num_features``.
+
+    Example:
+        >>> import nnlite
+        >>> layer = nnlite.nn.LazyBatchNorm3d()
+        >>> layer(nnlite.randn(2, 3, 4, 4, 4)).shape, layer.num_features
+        (torch.Size([2, 3, 4, 4, 4]), 3)
+    """
+
+    cls_to_become = BatchNorm3d
 
 
 class SyncBatchNorm(_BatchNorm):

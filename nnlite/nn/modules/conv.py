@@ -11,9 +11,23 @@ from ...ops.conv_transpose import conv_transpose1d, conv_transpose2d, conv_trans
 from ...ops.pad import pad
 from .. import init
 from ..parameter import Parameter
+from ._lazy_conv import LazyConvolution, LazyConvTransposed
 from .module import Module
 
-__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
+__all__ = [
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+]
 
 CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
 TRANSPOSED = {1: conv_transpose1d, 2: conv_transpose2d, 3: conv_transpose3d}
@@ -465,3 +479,87 @@ class ConvTranspose3d(_ConvTransposeNd):
     """
 
     dims = 3
+
+
+class LazyConv1d(LazyConvolution, Conv1d):
+    """A :class:`Conv1d` that takes ``in_channels`` from its first input, and is one from then on.
+
+    Arguments and shapes: as for :class:`Conv1d`, without ``in_channels``.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.LazyConv1d(4, 2)(nnlite.ones(1, 3, 9)).shape
+        torch.Size([1, 4, 8])
+    """
+
+    cls_to_become = Conv1d
+
+
+class LazyConv2d(LazyConvolution, Conv2d):
+    """A :class:`Conv2d` that takes ``in_channels`` from its first input, and is one from then on.
+
+    Arguments and shapes: as for :class:`Conv2d`, without ``in_channels``.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.LazyConv2d(4, 2)(nnlite.ones(1, 3, 9, 9)).shape
+        torch.Size([1, 4, 8, 8])
+    """
+
+    cls_to_become = Conv2d
+
+
+class LazyConv3d(LazyConvolution, Conv3d):
+    """A :class:`Conv3d` that takes ``in_channels`` from its first input, and is one from then on.
+
+    Arguments and shapes: as for :class:`Conv3d`, without ``in_channels``.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.LazyConv3d(4, 2)(nnlite.ones(1, 3, 9, 9, 9)).shape
+        torch.Size([1, 4, 8, 8, 8])
+    """
+
+    cls_to_become = Conv3d
+
+
+class LazyConvTranspose1d(LazyConvTransposed, ConvTranspose1d):
+    """A :class:`ConvTranspose1d` that takes ``in_channels`` from its first input, and is one from then on.
+
+    Arguments and shapes: as for :class:`ConvTranspose1d`, without ``in_channels``.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.LazyConvTranspose1d(4, 2)(nnlite.ones(1, 3, 9)).shape
+        torch.Size([1, 4, 10])
+    """
+
+    cls_to_become = ConvTranspose1d
+
+
+class LazyConvTranspose2d(LazyConvTransposed, ConvTranspose2d):
+    """A :class:`ConvTranspose2d` that takes ``in_channels`` from its first input, and is one from then on.
+
+    Arguments and shapes: as for :class:`ConvTranspose2d`, without ``in_channels``.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.LazyConvTranspose2d(4, 2)(nnlite.ones(1, 3, 9, 9)).shape
+        torch.Size([1, 4, 10, 10])
+    """
+
+    cls_to_become = ConvTranspose2d
+
+
+class LazyConvTranspose3d(LazyConvTransposed, ConvTranspose3d):
+    """A :class:`ConvTranspose3d` that takes ``in_channels`` from its first input, and is one from then on.
+
+    Arguments and shapes: as for :class:`ConvTranspose3d`, without ``in_channels``.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.nn.LazyConvTranspose3d(4, 2)(nnlite.ones(1, 3, 9, 9, 9)).shape
+        torch.Size([1, 4, 10, 10, 10])
+    """
+
+    cls_to_become = ConvTranspose3d

@@ -6,9 +6,16 @@ import warnings
 from typing import Any
 
 from ...ops.row_norm import instance_norm
-from .batchnorm import _NormBase
+from .batchnorm import _LazyNormBase, _NormBase
 
-__all__ = ["InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"]
+__all__ = [
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+]
 
 
 class _InstanceNorm(_NormBase):
@@ -146,3 +153,60 @@ class InstanceNorm3d(_InstanceNorm):
     """
 
     dimensions = 4
+
+
+class _LazyInstanceNorm(_LazyNormBase):
+    """Instance normalisation that takes ``num_features`` from its first input."""
+
+    dimensions: int
+
+    def _channel_axis(self, input: Any) -> int:
+        return max(int(input.dim()) - self.dimensions, 0)
+
+
+class LazyInstanceNorm1d(_LazyInstanceNorm, InstanceNorm1d):
+    """An :class:`InstanceNorm1d` that takes ``num_features`` from its first input, and is one from then on.
+
+    Arguments and shapes: as for :class:`InstanceNorm1d`, with weights and statistics by default, without
+    ``num_features``.
+
+    Example:
+        >>> import nnlite
+        >>> layer = nnlite.nn.LazyInstanceNorm1d()
+        >>> layer(nnlite.randn(2, 3, 4)).shape, layer.num_features
+        (torch.Size([2, 3, 4]), 3)
+    """
+
+    cls_to_become = InstanceNorm1d
+
+
+class LazyInstanceNorm2d(_LazyInstanceNorm, InstanceNorm2d):
+    """An :class:`InstanceNorm2d` that takes ``num_features`` from its first input, and is one from then on.
+
+    Arguments and shapes: as for :class:`InstanceNorm2d`, with weights and statistics by default, without
+    ``num_features``.
+
+    Example:
+        >>> import nnlite
+        >>> layer = nnlite.nn.LazyInstanceNorm2d()
+        >>> layer(nnlite.randn(2, 3, 4, 4)).shape, layer.num_features
+        (torch.Size([2, 3, 4, 4]), 3)
+    """
+
+    cls_to_become = InstanceNorm2d
+
+
+class LazyInstanceNorm3d(_LazyInstanceNorm, InstanceNorm3d):
+    """An :class:`InstanceNorm3d` that takes ``num_features`` from its first input, and is one from then on.
+
+    Arguments and shapes: as for :class:`InstanceNorm3d`, with weights and statistics by default, without
+    ``num_features``.
+
+    Example:
+        >>> import nnlite
+        >>> layer = nnlite.nn.LazyInstanceNorm3d()
+        >>> layer(nnlite.randn(2, 3, 4, 4, 4)).shape, layer.num_features
+        (torch.Size([2, 3, 4, 4, 4]), 3)
+    """
+
+    cls_to_become = InstanceNorm3d

@@ -19,7 +19,7 @@ def count_of(amount: Any, size: int) -> int:
     """An amount of ``size`` things as a number of them."""
     if not isinstance(amount, numbers.Integral):
         return round(amount * size)
-    if amount > size:
+    if int(amount) > size:
         raise ValueError(f"amount={amount} should be smaller than the number of parameters to prune={size}")
     return int(amount)
 
