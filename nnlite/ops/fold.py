@@ -147,7 +147,10 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     _check_numbers("unfold", **pairs)
     a = input._a
     if a.ndim < 3:
-        raise IndexError(f"Dimension out of range (unfold takes 3 or 4 dimensions, but got input of size {a.shape})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-a.ndim}, {a.ndim - 1}], but got 2): unfold takes 3 "
+            f"or 4 dimensions, but got input of size {list(a.shape)}"
+        )
     if a.ndim > 4 or 0 in a.shape[a.ndim == 4 :]:
         raise RuntimeError(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, "

@@ -67,7 +67,9 @@ def _sizes(input: Any, size: Any) -> Numbers:
     return [operator.index(v) for v in sizes]
 
 
-def _targets(input: Any, mode: str, size: Any, scale_factor: Any, recompute: Any) -> tuple[Numbers, Numbers]:
+def _targets(
+    input: Any, mode: str, size: Any, scale_factor: Any, recompute: Any, antialias: bool
+) -> tuple[Numbers, Numbers]:
     """The sizes of the output, and the factors that positions are computed with (None: from the sizes)."""
     if size is not None and scale_factor is not None:
         raise ValueError("only one of size or scale_factor should be defined")
@@ -82,6 +84,7 @@ def _targets(input: Any, mode: str, size: Any, scale_factor: Any, recompute: Any
     try:
         factors = [float(v) for v in factors]
     except (TypeError, ValueError):
+        _check_mode(mode, input._a.ndim, antialias)
         raise TypeError(f"interpolate: scale_factor must be a number or several, but got {scale_factor!r}") from None
     sizes = [int(n * factor) for n, factor in zip(input.shape[2:], factors, strict=True)]
     return sizes, [None] * len(sizes) if recompute or mode == "area" else factors
@@ -181,7 +184,7 @@ def interpolate(
     a = input._a
     if a.ndim < 3:
         _check_mode(mode, a.ndim, antialias)
-    sizes, factors = _targets(input, mode, size, scale_factor, recompute_scale_factor)
+    sizes, factors = _targets(input, mode, size, scale_factor, recompute_scale_factor, antialias)
     _check_mode(mode, a.ndim, antialias)
     if mode == "lanczos" and align_corners:
         raise ValueError("Lanczos mode does not support align_corners=True")
