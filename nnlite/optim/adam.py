@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from .._core.tensor_base import wrap
 from ..tensor import Tensor
-from .optimizer import (
-    Optimizer,
-    ParamsT,
-    check_learning_rate,
-    check_not_negative,
-    check_options,
-    each_with_gradient,
-    zeros_like,
-)
+from ._elementwise import Elementwise, with_decay
+from .optimizer import ParamsT, check_betas, check_learning_rate, check_not_negative, check_options
 
 __all__ = ["Adam"]
 
 
-class Adam(Optimizer):
+class Adam(Elementwise):
     r"""Adam: steps scaled by running averages of the gradient and of its square.
 
     With gradient g, parameter p and step number t::
@@ -44,11 +32,11 @@ class Adam(Optimizer):
         maximize: go up the gradient.
         decoupled_weight_decay: shrink the parameter by ``lr * weight_decay`` itself, as AdamW does.
         foreach, fused: accepted for PyTorch's sake; there is one implementation.
-        capturable, differentiable: not offered.
+        capturable: accepted; steps are not captured in CUDA graphs.
+        differentiable: record the step, for derivatives through it; the parameters must then not be leaves.
 
     Raises:
         ValueError: an option is out of range, or the parameters are not fit (see `Optimizer`).
-        NotImplementedError: ``capturable`` or ``differentiable`` is True, or a parameter is complex.
 
     Source: D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015; amsgrad: S. J. Reddi et
     al., "On the convergence of Adam and beyond", ICLR 2018.
@@ -81,11 +69,10 @@ class Adam(Optimizer):
     ) -> None:
         check_learning_rate(lr)
         check_not_negative("epsilon value", eps)
-        for index in (0, 1):
-            if not 0.0 <= float(betas[index]) < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {index}: {betas[index]}")
+        check_betas(betas)
+        _check_tensors(lr, betas, foreach=foreach, capturable=capturable)
         check_not_negative("weight_decay value", weight_decay)
-        check_options(foreach=foreach, fused=fused, differentiable=differentiable, capturable=capturable)
+        check_options(foreach=foreach, fused=fused, differentiable=differentiable)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -101,105 +88,102 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update all parameters that have a gradient.
+    def _keys(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None)
 
-        Args:
-            closure: a function that computes the loss again and its gradients, and returns the loss.
+    def _options(self, group: dict[str, Any]) -> dict[str, Any]:
+        beta1, beta2 = group["betas"]
+        return {
+            "lr": float(group["lr"]),
+            "beta1": float(beta1),
+            "beta2": float(beta2),
+            "eps": float(group["eps"]),
+            "weight_decay": float(group["weight_decay"]),
+            "decoupled": group["decoupled_weight_decay"],
+            "maximize": group["maximize"],
+        }
 
-        Returns:
-            What the closure returns; None without one.
-        """
-        loss = self._evaluate(closure)
-        for group in self.param_groups:
-            beta1, beta2 = group["betas"]
-            rule = functools.partial(
-                _update,
-                lr=float(group["lr"]),
-                beta1=float(beta1),
-                beta2=float(beta2),
-                eps=float(group["eps"]),
-                weight_decay=float(group["weight_decay"]),
-                decoupled=group["decoupled_weight_decay"],
-                maximize=group["maximize"],
+    @staticmethod
+    def _recorded_rule(
+        xp: Any,
+        p: Any,
+        m: Any,
+        v: Any,
+        largest_v: Any,
+        g: Any,
+        *,
+        t: float,
+        lr: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        weight_decay: float,
+        decoupled: bool,
+        maximize: bool,
+    ) -> None:
+        """The update as the formula has it. `_rule` computes the same in one work array."""
+        g = with_decay(xp, p, g, 0.0 if decoupled else weight_decay, maximize)
+        if decoupled and weight_decay:
+            p *= 1 - lr * weight_decay
+        m += (1 - beta1) * (g - m)
+        v *= beta2
+        v += (1 - beta2) * g * g
+        if largest_v is not None:
+            largest_v[...] = xp.maximum(1.0 * largest_v, v)  # of a copy, which the graph may keep
+            v = largest_v
+        p -= lr * (m / (1 - beta1**t)) / (xp.sqrt(v / (1 - beta2**t)) + eps)
+
+    @staticmethod
+    def _rule(
+        xp: Any,
+        p: Any,
+        m: Any,
+        v: Any,
+        largest_v: Any,
+        g: Any,
+        *,
+        t: float,
+        lr: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        weight_decay: float,
+        decoupled: bool,
+        maximize: bool,
+    ) -> None:
+        g = with_decay(xp, p, g, 0.0 if decoupled else weight_decay, maximize)
+        if decoupled and weight_decay:
+            p *= 1 - lr * weight_decay
+        work = xp.empty_like(p)
+        # m <- beta1 * m + (1 - beta1) * g
+        xp.subtract(g, m, out=work)
+        work *= 1 - beta1
+        m += work
+        # v <- beta2 * v + (1 - beta2) * g * g
+        xp.multiply(g, g, out=work)
+        work *= 1 - beta2
+        v *= beta2
+        v += work
+        if largest_v is not None:
+            v = xp.maximum(largest_v, v, out=largest_v)
+        # p <- p - lr * m_hat / (sqrt(v_hat) + eps), with the corrections 1 - beta**t taken out of the arrays
+        scale = math.sqrt(1 - beta2**t)
+        xp.sqrt(v, out=work)
+        work += eps * scale
+        xp.divide(m, work, out=work)
+        work *= lr * scale / (1 - beta1**t)
+        p -= work
+
+
+def _check_tensors(lr: Any, betas: Any, *, foreach: bool | None, capturable: bool) -> None:
+    """Refuse the tensors among the options that PyTorch refuses."""
+    multi = bool(foreach) and not capturable
+    if isinstance(lr, Tensor) and multi:
+        raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True; leave foreach out")
+    if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+        raise ValueError("betas must be either both floats or both Tensors")
+    for index, beta in enumerate(betas):
+        if isinstance(beta, Tensor) and multi:
+            raise ValueError(
+                f"betas[{index}] as a Tensor is not supported for capturable=False and foreach=True; leave foreach out"
             )
-            for p in each_with_gradient(group):
-                state = self.state[p]
-                if not state:
-                    _start(state, p)
-                largest = None
-                if group["amsgrad"]:
-                    if "max_exp_avg_sq" not in state:
-                        state["max_exp_avg_sq"] = zeros_like(p)
-                    largest = self._state_array(state, "max_exp_avg_sq", p)
-                self._update(
-                    functools.partial(rule, t=_count(state)),
-                    p,
-                    self._state_array(state, "exp_avg", p),
-                    self._state_array(state, "exp_avg_sq", p),
-                    largest,
-                )
-        return loss
-
-
-def _start(state: dict[str, Any], p: Tensor) -> None:
-    if p.is_complex():
-        raise NotImplementedError(
-            "Adam: complex parameters are not supported; keep the real and the imaginary part as two real parameters"
-        )
-    state["step"] = wrap(np.zeros((), np.float32))
-    state["exp_avg"] = zeros_like(p)
-    state["exp_avg_sq"] = zeros_like(p)
-
-
-def _count(state: dict[str, Any]) -> float:
-    """Add one to the number of steps of a parameter. It stays on the host, so that no step waits for the device."""
-    step = state["step"]
-    if not isinstance(step, Tensor):  # a state that an old version of PyTorch saved
-        step = state["step"] = wrap(np.full((), step, np.float32))
-    step._a += 1
-    return float(step._a)
-
-
-def _update(
-    xp: Any,
-    p: Any,
-    m: Any,
-    v: Any,
-    largest_v: Any,
-    g: Any,
-    *,
-    t: float,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    decoupled: bool,
-    maximize: bool,
-) -> None:
-    if maximize:
-        g = -g
-    if weight_decay and decoupled:
-        p *= 1 - lr * weight_decay
-    elif weight_decay:
-        g = g + weight_decay * p
-    work = xp.empty_like(p)
-    # m <- beta1 * m + (1 - beta1) * g
-    xp.subtract(g, m, out=work)
-    work *= 1 - beta1
-    m += work
-    # v <- beta2 * v + (1 - beta2) * g * g
-    xp.multiply(g, g, out=work)
-    work *= 1 - beta2
-    v *= beta2
-    v += work
-    if largest_v is not None:
-        v = xp.maximum(largest_v, v, out=largest_v)
-    # p <- p - lr * m_hat / (sqrt(v_hat) + eps), with the corrections 1 - beta**t taken out of the arrays
-    scale = math.sqrt(1 - beta2**t)
-    xp.sqrt(v, out=work)
-    work += eps * scale
-    xp.divide(m, work, out=work)
-    work *= lr * scale / (1 - beta1**t)
-    p -= work

@@ -23,10 +23,11 @@ class AdamW(Adam):
         lr, betas, eps, amsgrad, maximize: as for `Adam`.
         weight_decay: factor of the decay.
         foreach, fused: accepted for PyTorch's sake; there is one implementation.
-        capturable, differentiable: not offered.
+        capturable: accepted; steps are not captured in CUDA graphs.
+        differentiable: record the step, for derivatives through it; the parameters must then not be leaves.
 
     Raises:
-        ValueError, NotImplementedError: as `Adam` does.
+        ValueError: as `Adam` does.
 
     Source: I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
 

@@ -41,6 +41,9 @@ required = _Required()
 _global_pre_hooks: OrderedDict[int, Hook] = OrderedDict()
 _global_post_hooks: OrderedDict[int, Hook] = OrderedDict()
 
+_HOST_NUMBERS = ("step", "mu_product", "eta", "mu")
+"""State that stays on the host in full precision, so that no step waits for the device."""
+
 _HOOKS = ("_step_pre", "_step_post", "_state_dict_pre", "_state_dict_post", "_load_pre", "_load_post")
 
 
@@ -250,7 +253,7 @@ class Optimizer:
     def _state_array(state: dict[str, Any], key: str, p: Tensor) -> Any:
         """The raw array of ``state[key]``, brought to where the parameter is now and to its dtype."""
         array, like = state[key]._a, p._a
-        if array.dtype != like.dtype or type(array) is not type(like) or _index_of(array) != _index_of(like):
+        if array.dtype != like.dtype or type(array) is not type(like) or index_of(array) != index_of(like):
             state[key] = state[key].detach().to(device=p.device, dtype=p.dtype)
             array = state[key]._a
         return array
@@ -442,7 +445,8 @@ def _params_and_names(given: Any) -> tuple[list[Any], list[str] | None]:
     return [p for _, p in params], [name for name, _ in params]
 
 
-def _index_of(array: Any) -> int | None:
+def index_of(array: Any) -> int | None:
+    """The index of the device that holds an array; None where there is one device."""
     backend = tables[type(array)].backend_
     return backend.index_of(array) if backend.has_indices else None
 
@@ -457,7 +461,7 @@ def _converted(value: Any, p: Tensor, key: str | None = None) -> Any:
         if not hasattr(value, "__array__") or isinstance(value, np.generic):
             return value
         value = as_tensor(np.asarray(value))
-    if key == "step":  # a count, which stays on the host in full precision
+    if key in _HOST_NUMBERS:
         return value.detach().to(device="cpu", copy=True)
     return value.detach().to(device=p.device, dtype=p.dtype if p.is_floating_point() else value.dtype, copy=True)
 
@@ -475,20 +479,21 @@ def zeros_like(p: Tensor) -> Tensor:
         return wrap(backend.xp.zeros_like(array))
 
 
-def check_options(*, foreach: bool | None, fused: bool | None, differentiable: bool, capturable: bool = False) -> None:
-    """Refuse what is not offered. ``foreach`` and ``fused`` choose among PyTorch's implementations of the same
+def full_like(p: Tensor, value: complex) -> Tensor:
+    """A new state tensor for a parameter, filled with a number."""
+    state = zeros_like(p)
+    if value:
+        state._a[...] = value
+    return state
+
+
+def check_options(*, foreach: bool | None, fused: bool | None, differentiable: bool) -> None:
+    """Refuse what PyTorch refuses. ``foreach`` and ``fused`` choose among PyTorch's implementations of the same
     numbers; here there is one."""
     if fused and differentiable:
         raise RuntimeError("`fused` does not support `differentiable`")
     if fused and foreach:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-    if differentiable:
-        raise NotImplementedError(
-            "differentiable=True: steps are not recorded; write the update as tensor operations and use "
-            "nnlite.autograd.grad(create_graph=True)"
-        )
-    if capturable:
-        raise NotImplementedError("capturable=True: steps cannot be captured in a CUDA graph; leave it False")
 
 
 def check_not_negative(what: str, value: Any) -> None:
@@ -502,3 +507,25 @@ def check_learning_rate(lr: Any) -> None:
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError("Tensor lr must be 1-element")
     check_not_negative("learning rate", lr)
+
+
+def check_betas(betas: Any) -> None:
+    """Raise ValueError unless both factors of running averages are in [0, 1)."""
+    for index in (0, 1):
+        if isinstance(betas[index], Tensor) and betas[index].numel() != 1:
+            raise ValueError(f"Tensor betas[{index}] must be 1-element")
+        if not 0.0 <= float(betas[index]) < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {index}: {betas[index]}")
+
+
+def check_at_least(what: str, value: Any, bound: float) -> None:
+    """Raise ValueError unless ``value`` is at least ``bound``, in the words of the newer optimizers."""
+    if not value >= bound:
+        raise ValueError(f"{what} should be >= {bound} but is: {value}")
+
+
+def check_rate(lr: Any) -> None:
+    """`check_learning_rate` in the words of the newer optimizers."""
+    if isinstance(lr, Tensor) and lr.numel() != 1:
+        raise ValueError("Tensor lr must be 1-element")
+    check_at_least("Learning rate", lr, 0)

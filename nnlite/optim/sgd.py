@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 from ..tensor import Tensor
-from .optimizer import (
-    Optimizer,
-    ParamsT,
-    check_learning_rate,
-    check_not_negative,
-    check_options,
-    each_with_gradient,
-    zeros_like,
-)
+from ._elementwise import Elementwise, with_decay
+from .optimizer import ParamsT, check_learning_rate, check_not_negative, check_options
 
 __all__ = ["SGD"]
 
 
-class SGD(Optimizer):
+class SGD(Elementwise):
     r"""Stochastic gradient descent, with momentum and weight decay.
 
     With gradient g, parameter p and momentum buffer b (at first g)::
@@ -38,11 +29,10 @@ class SGD(Optimizer):
         nesterov: Nesterov's momentum, which needs momentum and no dampening.
         maximize: go up the gradient.
         foreach, fused: accepted for PyTorch's sake; there is one implementation.
-        differentiable: not offered.
+        differentiable: record the step, for derivatives through it; the parameters must then not be leaves.
 
     Raises:
         ValueError: an option is negative, or the parameters are not fit (see `Optimizer`).
-        NotImplementedError: ``differentiable`` is True.
 
     Source: I. Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013; the
     form without ``(1 - lr)`` in the buffer is PyTorch's.
@@ -90,59 +80,42 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update all parameters that have a gradient.
+    def _keys(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return ("momentum_buffer",) if group["momentum"] else (None,)
 
-        Args:
-            closure: a function that computes the loss again and its gradients, and returns the loss.
+    def _options(self, group: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "lr": float(group["lr"]),
+            "momentum": float(group["momentum"]),
+            "weight_decay": float(group["weight_decay"]),
+            "nesterov": group["nesterov"],
+            "maximize": group["maximize"],
+        }
 
-        Returns:
-            What the closure returns; None without one.
-        """
-        loss = self._evaluate(closure)
-        for group in self.param_groups:
-            momentum = float(group["momentum"])
-            rule = functools.partial(
-                _update,
-                lr=float(group["lr"]),
-                momentum=momentum,
-                dampening=float(group["dampening"]),
-                weight_decay=float(group["weight_decay"]),
-                nesterov=group["nesterov"],
-                maximize=group["maximize"],
-            )
-            for p in each_with_gradient(group):
-                if not momentum:
-                    self._update(rule, p, None)
-                    continue
-                state = self.state[p]
-                if state.get("momentum_buffer") is None:
-                    state["momentum_buffer"] = zeros_like(p)
-                    self._update(functools.partial(rule, dampening=0.0), p, state["momentum_buffer"]._a)
-                else:
-                    self._update(rule, p, self._state_array(state, "momentum_buffer", p))
-        return loss
+    def _start(self, state: dict[str, Any], p: Tensor, group: dict[str, Any]) -> None:
+        pass
 
+    def _numbers(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+        first = state.get("momentum_buffer") is None
+        return {"dampening": 0.0 if first else float(group["dampening"])}
 
-def _update(
-    xp: Any,
-    p: Any,
-    buffer: Any,
-    g: Any,
-    *,
-    lr: float,
-    momentum: float,
-    dampening: float,
-    weight_decay: float,
-    nesterov: bool,
-    maximize: bool,
-) -> None:
-    if maximize:
-        g = -g
-    if weight_decay:
-        g = g + weight_decay * p
-    if buffer is not None:
-        buffer *= momentum
-        buffer += g if dampening == 0 else (1 - dampening) * g
-        g = g + momentum * buffer if nesterov else buffer
-    p -= lr * g
+    @staticmethod
+    def _rule(
+        xp: Any,
+        p: Any,
+        buffer: Any,
+        g: Any,
+        *,
+        lr: float,
+        momentum: float,
+        dampening: float,
+        weight_decay: float,
+        nesterov: bool,
+        maximize: bool,
+    ) -> None:
+        g = with_decay(xp, p, g, weight_decay, maximize)
+        if buffer is not None:
+            buffer *= momentum
+            buffer += g if dampening == 0 else (1 - dampening) * g
+            g = g + momentum * buffer if nesterov else buffer
+        p -= lr * g

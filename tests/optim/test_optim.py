@@ -26,7 +26,19 @@ OPTIMIZERS = {
     "adam": lambda p, **kw: optim.Adam(p, **{"lr": 0.1, "weight_decay": 0.1, **kw}),
     "amsgrad": lambda p, **kw: optim.Adam(p, **{"lr": 0.1, "amsgrad": True, **kw}),
     "adamw": lambda p, **kw: optim.AdamW(p, **{"lr": 0.1, **kw}),
+    "adamax": lambda p, **kw: optim.Adamax(p, **{"lr": 0.1, "weight_decay": 0.1, **kw}),
+    "nadam": lambda p, **kw: optim.NAdam(p, **{"lr": 0.1, "decoupled_weight_decay": True, "weight_decay": 0.1, **kw}),
+    "radam": lambda p, **kw: optim.RAdam(p, **{"lr": 0.1, "betas": (0.9, 0.9), **kw}),
+    "adadelta": lambda p, **kw: optim.Adadelta(p, **{"lr": 0.1, "eps": 1e-2, **kw}),
+    "rmsprop": lambda p, **kw: optim.RMSprop(p, **{"lr": 0.1, "eps": 1.0, "centered": True, **kw}),
+    "rprop": lambda p, **kw: optim.Rprop(p, **{"lr": 0.1, **kw}),
+    "asgd": lambda p, **kw: optim.ASGD(p, **{"lr": 0.1, "t0": 1, **kw}),
+    "adafactor": lambda p, **kw: optim.Adafactor(p, **{"lr": 0.1, **kw}),
+    "adagrad": lambda p, **kw: optim.Adagrad(p, **{"lr": 0.1, "lr_decay": 0.1, **kw}),
 }
+
+HOST = ("step", "eta", "mu", "mu_product")
+"""State that stays on the host in float32."""
 
 every = pytest.mark.parametrize("name", OPTIMIZERS)
 
@@ -125,7 +137,9 @@ def test_any_strides(name, device):
     assert not turned.is_contiguous()
     for p in (straight, turned):
         train(OPTIMIZERS[name]([p]), [p], 3)
-    np.testing.assert_array_equal(values(straight), values(turned))
+    np.testing.assert_allclose(
+        values(straight), values(turned), rtol=1e-5, atol=1e-6
+    )  # Adafactor adds up in memory order
 
 
 @every
@@ -159,7 +173,10 @@ def test_parameters_without_gradient_stay(name, device):
     optimizer = OPTIMIZERS[name]([a, b])
     train(optimizer, [a], 2)
     np.testing.assert_array_equal(values(b), before)
-    assert b not in optimizer.state
+    if name == "adagrad":  # its state is there from the beginning
+        assert optimizer.state[b]["step"].item() == 0
+    else:
+        assert b not in optimizer.state
 
 
 @every
@@ -316,8 +333,6 @@ def test_repr():
         (lambda w: optim.AdamW([w], weight_decay=-1), ValueError, "Invalid weight_decay value: -1"),
         (lambda w: optim.Adam([w], foreach=True, fused=True), RuntimeError, "cannot be `True` together"),
         (lambda w: optim.Adam([w], fused=True, differentiable=True), RuntimeError, "`fused` does not support"),
-        (lambda w: optim.SGD([w], differentiable=True), NotImplementedError, "create_graph"),
-        (lambda w: optim.AdamW([w], capturable=True), NotImplementedError, "capturable"),
         (lambda w: Optimizer([w], {"lr": required}), ValueError, "didn't specify a value of required .* lr"),
         (lambda w: Optimizer([w], {}).step(), NotImplementedError, "does not define step"),
     ],
@@ -332,8 +347,6 @@ def test_complex_parameters():
     z.grad = nnlite.ones(2, dtype=nnlite.complex64)
     optim.SGD([z], lr=0.5, momentum=0.9).step()
     np.testing.assert_allclose(values(z), [0.5, 0.5])
-    with pytest.raises(NotImplementedError, match="two real parameters"):
-        optim.Adam([z]).step()
 
 
 def test_duplicates_in_a_group_warn():
@@ -511,7 +524,7 @@ def test_optimizer_made_before_the_model_moved(name):
         assert q.device.type == "strict"
         np.testing.assert_array_equal(values(p), values(q))
         for key, value in two.state.get(q, {}).items():
-            assert value.device.type == ("cpu" if key == "step" else "strict")
+            assert value.device.type == ("cpu" if key in HOST else "strict")
 
 
 @every
@@ -537,7 +550,7 @@ def test_optimizer_made_before_the_model_changed_its_type(name):
     w.data = w.data.double()
     train(optimizer, [w], 1, first=1)
     for key, value in optimizer.state.get(w, {}).items():
-        assert value.dtype is (nnlite.float32 if key == "step" else nnlite.float64)
+        assert value.dtype is (nnlite.float32 if key in HOST else nnlite.float64)
 
 
 # Copies

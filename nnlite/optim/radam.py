@@ -1,0 +1,140 @@
+"""RAdam: Adam that waits until the mean square is known well enough."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..tensor import Tensor
+from ._elementwise import Elementwise, with_decay
+from .optimizer import ParamsT, check_betas, check_learning_rate, check_not_negative
+
+__all__ = ["RAdam"]
+
+
+class RAdam(Elementwise):
+    r"""RAdam: Adam with a rectified variance of its first steps.
+
+    With gradient g, parameter p and step number t::
+
+        g <- g + weight_decay * p
+        m <- beta1 * m + (1 - beta1) * g
+        v <- beta2 * v + (1 - beta2) * g * g
+        rho = 2 / (1 - beta2) - 1,  rho_t = rho - 2 * t * beta2**t / (1 - beta2**t)
+        if rho_t > 5:
+            r = sqrt((rho_t - 4) * (rho_t - 2) * rho / ((rho - 4) * (rho - 2) * rho_t))
+            p <- p - lr * r * m / (1 - beta1**t) * sqrt(1 - beta2**t) / (sqrt(v) + eps)
+        else:
+            p <- p - lr * m / (1 - beta1**t)
+
+    Args:
+        params: parameters, dicts of parameters and options, or pairs of a name and a parameter.
+        lr: learning rate.
+        betas: the factors of the two averages.
+        eps: is added to the denominator.
+        weight_decay: factor of the L2 penalty.
+        decoupled_weight_decay: shrink the parameter by ``lr * weight_decay`` itself, as AdamW does.
+        foreach: accepted for PyTorch's sake; there is one implementation.
+        maximize: go up the gradient.
+        capturable: accepted; steps are not captured in CUDA graphs.
+        differentiable: record the step, for derivatives through it; the parameters must then not be leaves.
+
+    Raises:
+        ValueError: an option is out of range, or the parameters are not fit (see `Optimizer`).
+
+    Source: L. Liu et al., "On the variance of the adaptive learning rate and beyond", ICLR 2020.
+
+    Example:
+        >>> import nnlite
+        >>> w = nnlite.tensor([1.0, -2.0], requires_grad=True)
+        >>> optimizer = nnlite.optim.RAdam([w], lr=0.25)
+        >>> (w * w).sum().backward()
+        >>> optimizer.step()
+        >>> w
+        tensor([ 0.5000, -1.0000], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        check_learning_rate(lr)
+        check_not_negative("epsilon value", eps)
+        check_betas(betas)
+        check_not_negative("weight_decay value", weight_decay)
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "differentiable": differentiable,
+        }
+        super().__init__(params, defaults)
+
+    def _keys(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return ("exp_avg", "exp_avg_sq")
+
+    def _options(self, group: dict[str, Any]) -> dict[str, Any]:
+        beta1, beta2 = group["betas"]
+        return {
+            "lr": float(group["lr"]),
+            "beta1": float(beta1),
+            "beta2": float(beta2),
+            "eps": float(group["eps"]),
+            "weight_decay": float(group["weight_decay"]),
+            "decoupled": group["decoupled_weight_decay"],
+            "maximize": group["maximize"],
+        }
+
+    @staticmethod
+    def _rule(
+        xp: Any,
+        p: Any,
+        m: Any,
+        v: Any,
+        g: Any,
+        *,
+        t: float,
+        lr: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        weight_decay: float,
+        decoupled: bool,
+        maximize: bool,
+    ) -> None:
+        g = with_decay(xp, p, g, 0.0 if decoupled else weight_decay, maximize)
+        if decoupled and weight_decay:
+            p *= 1 - lr * weight_decay
+        m += (1 - beta1) * (g - m)
+        v *= beta2
+        v += (1 - beta2) * g * g
+        factor = _rectification(t, beta2)
+        if factor is None:
+            p -= (lr / (1 - beta1**t)) * m
+        else:
+            p -= (lr / (1 - beta1**t) * factor) * m / (xp.sqrt(v) + eps)
+
+
+def _rectification(t: float, beta2: float) -> float | None:
+    """The factor ``r * sqrt(1 - beta2**t)`` of the formula; None while the variance of v is not tractable."""
+    rho = 2 / (1 - beta2) - 1
+    correction = 1 - beta2**t
+    rho_t = rho - 2 * t * beta2**t / correction
+    if rho_t <= 5:
+        return None
+    return math.sqrt((rho_t - 4) * (rho_t - 2) * rho / ((rho - 4) * (rho - 2) * rho_t) * correction)
