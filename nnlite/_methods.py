@@ -7,7 +7,7 @@ from . import _queries as _queries
 from . import creation as creation
 from . import storage as storage
 from .ops import METHODS
-from .ops._arguments import guard_all
+from .ops._arguments import LIGHT, guard_all
 
 
 class TensorMethods:
@@ -17,6 +17,6 @@ class TensorMethods:
 
 
 _found = dict(METHODS)
-guard_all(_found, "nnlite")
+guard_all(_found, "nnlite", besides=LIGHT)
 for _name, _function in _found.items():
     setattr(TensorMethods, _name, _function)

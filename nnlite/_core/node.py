@@ -15,7 +15,7 @@ from ..utils.hooks import RemovableHandle
 next_seq = itertools.count(1).__next__
 """Creation numbers. A node's inputs were made before it, so backward visits nodes by falling number."""
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _outside: set[str] = set()
 _getframe = sys._getframe
 
@@ -36,7 +36,7 @@ def caller(depth: int = 2) -> tuple[Any, int] | None:
             name = code.co_filename
             if name in _outside:
                 return code, frame.f_lasti
-            if not name.startswith(_PACKAGE):
+            if not name.startswith(PACKAGE):
                 _outside.add(name)
                 return code, frame.f_lasti
             depth += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from .._core import dtypes
 from .._core.device import as_device, available
 from .._core.op import TensorBase
 from .._core.tensor_base import wrap
+from .._core.warn import warn
 from ..backends import backend_of
 from ..ops._public import public
 from ..ops.transfer import to_device
@@ -164,10 +164,9 @@ def tensor(
     """
     kind = None if dtype is None else dtypes.as_dtype(dtype, "tensor")
     if isinstance(data, TensorBase):
-        warnings.warn(
+        warn(
             "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
-            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
-            stacklevel=2,
+            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor)."
         )
         copy = data.detach().to(kind or data.dtype).clone()
         copy = copy if device is None else copy.to(device)
@@ -212,8 +211,8 @@ def from_numpy(ndarray: Any, /) -> Any:
                          "not currently supported. (You can probably work around this by making a copy of your array  "
                          "with array.copy().) ")  # fmt: skip
     if not ndarray.flags.writeable:
-        warnings.warn("The given NumPy array is not writable, and PyTorch does not support non-writable tensors. "
-                      "Writing to the tensor will raise an error; copy the array first.", stacklevel=2)  # fmt: skip
+        warn("The given NumPy array is not writable, and PyTorch does not support non-writable tensors. "
+                      "Writing to the tensor will raise an error; copy the array first.")  # fmt: skip
     return wrap(ndarray.view(np.ndarray))
 
 
@@ -346,8 +345,8 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
         raise ValueError(f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must not be "
                          f"greater than actual buffer length ({length} bytes)")  # fmt: skip
     if view.readonly:
-        warnings.warn("The given buffer is not writable, and PyTorch does not support non-writable tensors. Writing to "
-                      "the tensor will raise an error; copy the buffer first.", stacklevel=2)  # fmt: skip
+        warn("The given buffer is not writable, and PyTorch does not support non-writable tensors. Writing to "
+                      "the tensor will raise an error; copy the buffer first.")  # fmt: skip
     return finish(np.frombuffer(view, kind.np, max(count, -1), offset), requires_grad)
 
 

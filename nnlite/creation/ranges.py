@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from .._core import dtypes
 from .._core.op import TensorBase
+from .._core.warn import warn
 from ..ops._public import public
 from ._options import Options, integer_of, number_of, real_of
 
@@ -96,10 +96,9 @@ def range(*bounds: Any, **options: Any) -> Any:
     Raises:
         RuntimeError: ``step`` is 0, or leads away from ``end``.
     """
-    warnings.warn(
+    warn(
         "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with "
-        "Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
-        stacklevel=2,
+        "Python's range builtin. Instead, use torch.arange, which produces values in [start, end)."
     )
     start, end, step = (real_of("range", "end", 1, v) for v in _bounds("range", bounds, options))
     given = Options("range", options)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from .._core import dtypes
 from .._core.op import TensorBase, cast, in_place, not_a_tensor, op
+from .._core.warn import warn
 from . import elementwise
 from ._axes import axis_of
 from ._public import public, put
@@ -105,7 +105,7 @@ def _normalise(call: Any, input: Any, dim: Any, dtype: Any) -> Any:
 
 
 @public
-def softmax(input: Any, dim: Any, dtype: Any = None, *, out: Any = None) -> Any:
+def softmax(input: Any, dim: int, dtype: Any = None, *, out: Any = None) -> Any:
     """exp(x_i) / sum_j exp(x_j) along ``dim``: numbers in [0, 1] that add up to 1.
 
     Args:
@@ -128,7 +128,7 @@ def softmax(input: Any, dim: Any, dtype: Any = None, *, out: Any = None) -> Any:
 
 
 @public
-def log_softmax(input: Any, dim: Any, dtype: Any = None, *, out: Any = None) -> Any:
+def log_softmax(input: Any, dim: int, dtype: Any = None, *, out: Any = None) -> Any:
     """x_i - log sum_j exp(x_j) along ``dim``: the logarithm of :func:`nnlite.softmax`, accurate where that is tiny.
 
     Args:
@@ -154,10 +154,9 @@ def log_softmax(input: Any, dim: Any, dtype: Any = None, *, out: Any = None) -> 
 # As functions of nn.functional, which have other parameters
 
 
-def _implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
-    warnings.warn(
+def _implicit_dim(name: str, ndim: int) -> int:
+    warn(
         f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-        stacklevel=stacklevel,
     )
     return 0 if ndim in (0, 1, 3) else 1
 
@@ -168,7 +167,7 @@ def softmax_function(input: Any, dim: int | None = None, _stacklevel: int = 3, d
     Without ``dim`` it is 0 for inputs of 0, 1 or 3 dimensions and 1 for others, with a warning.
 
     Args:
-        _stacklevel: how far up the line lies that the warning names.
+        _stacklevel: accepted; warnings name the line of the program.
         dtype: the input is converted to this dtype first.
 
     Example:
@@ -177,7 +176,7 @@ def softmax_function(input: Any, dim: int | None = None, _stacklevel: int = 3, d
         tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
     """
     if dim is None:
-        dim = _implicit_dim("softmax", input.dim(), _stacklevel)
+        dim = _implicit_dim("softmax", input.dim())
     return input.softmax(dim, dtype)
 
 
@@ -187,7 +186,7 @@ def log_softmax_function(input: Any, dim: int | None = None, _stacklevel: int = 
     Without ``dim`` it is 0 for inputs of 0, 1 or 3 dimensions and 1 for others, with a warning.
 
     Args:
-        _stacklevel: how far up the line lies that the warning names.
+        _stacklevel: accepted; warnings name the line of the program.
         dtype: the input is converted to this dtype first.
 
     Example:
@@ -196,7 +195,7 @@ def log_softmax_function(input: Any, dim: int | None = None, _stacklevel: int = 
         tensor([[-0.6931, -0.6931]])
     """
     if dim is None:
-        dim = _implicit_dim("log_softmax", input.dim(), _stacklevel)
+        dim = _implicit_dim("log_softmax", input.dim())
     return input.log_softmax(dim, dtype)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from .._core import dtypes
 from .._core.op import TensorBase, cast, not_a_tensor
 from .._core.tensor_base import wrap
+from .._core.warn import warn
 from ..backends import backend_of
 from ._public import public
 from .grid_sample import warn_of_corners
@@ -108,11 +108,10 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
             f"{theta.shape}."
         )
     if align_corners and min(size[2:]) == 1:
-        warnings.warn(
+        warn(
             "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when align_corners=True. This "
             "is not an intended use case of affine_grid. See the documentation of affine_grid for details.",
             UserWarning,
-            stacklevel=2,
         )
     elif min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {size}")

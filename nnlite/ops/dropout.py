@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from .._core import rng
 from .._core.op import TensorBase, in_place, not_a_tensor, op
 from .._core.tensor_base import wrap
+from .._core.warn import warn
 from ..backends import backend_of
 from ._public import FUNCTIONS
 from .activation import title_of
@@ -120,17 +120,15 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
         raise not_a_tensor("dropout2d", 0, input)
     ndim = input._a.ndim
     if ndim not in (3, 4):
-        warnings.warn(
+        warn(
             f"dropout2d: Received a {ndim}-D input to dropout2d, which is deprecated and will result in an error in a "
-            "future release. Whole channels are dropped of (N, C, H, W); dropout drops single elements of any shape.",
-            stacklevel=2,
+            "future release. Whole channels are dropped of (N, C, H, W); dropout drops single elements of any shape."
         )
     if ndim == 3:
-        warnings.warn(
+        warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired "
             "- input is interpreted as shape (N, C, L), where C is the channel dim. Pass (1, C, H, W) to drop the "
-            "channels of one image.",
-            stacklevel=2,
+            "channels of one image."
         )
     return _drop("dropout2d", input, p, training, inplace, 2)
 
@@ -194,11 +192,10 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
         raise not_a_tensor("dropout3d", 0, input)
     ndim = input._a.ndim
     if ndim not in (4, 5):
-        warnings.warn(
+        warn(
             f"dropout3d: Received a {ndim}-D input to dropout3d, which is deprecated and will result in an error in a "
             "future release. Whole channels are dropped of (N, C, D, H, W) and (C, D, H, W); dropout drops single "
-            "elements of any shape.",
-            stacklevel=2,
+            "elements of any shape."
         )
     return _drop("dropout3d", input, p, training, inplace, 1 if ndim == 4 else 2)
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .._core import dtypes
 from .._core.op import TensorBase, cast, check_same_device, not_a_tensor, op
 from .._core.tensor_base import wrap
+from .._core.warn import warn
 from ..backends import backend_of
 from ._columns import COLUMN_BYTES
 from ._public import public
@@ -419,9 +419,8 @@ def grid_sample(
 
 def warn_of_corners() -> None:
     """The warning of ``grid_sample`` and ``affine_grid`` without ``align_corners``."""
-    warnings.warn(
+    warn(
         "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
         "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
         UserWarning,
-        stacklevel=3,
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from typing import Any
 
 import numpy as np
 
 from .._core import dtypes
 from .._core.op import TensorBase, cast, not_a_tensor
+from .._core.warn import warn
 from ._taps import taps
 from .activation import title_of
 from .arithmetic import clamp
@@ -226,9 +226,7 @@ def upsample(
     Raises:
         ValueError: not exactly one of ``size`` and ``scale_factor``.
     """
-    warnings.warn(
-        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", UserWarning, stacklevel=2
-    )
+    warn("`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", UserWarning)
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
@@ -238,11 +236,7 @@ def upsample_nearest(input: Any, size: Any = None, scale_factor: Any = None) -> 
     Raises:
         ValueError: not exactly one of ``size`` and ``scale_factor``.
     """
-    warnings.warn(
-        "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
-        UserWarning,
-        stacklevel=2,
-    )
+    warn("`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.", UserWarning)
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
@@ -252,9 +246,5 @@ def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) ->
     Raises:
         ValueError: not exactly one of ``size`` and ``scale_factor``.
     """
-    warnings.warn(
-        "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",
-        UserWarning,
-        stacklevel=2,
-    )
+    warn("`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.", UserWarning)
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from .._core import dtypes
 from .._core.op import TensorBase, not_a_tensor
+from .._core.warn import warn
 from ..backends import backend_of
 from ..backends.registry import tables
 from . import elementwise as e
@@ -219,11 +219,10 @@ def kl_div(
         kept = "sum"
     else:
         if reduction == "mean":
-            warnings.warn(
+            warn(
                 "reduction: 'mean' divides the total loss by both the batch size and the support size."
                 "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
-                "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
-                stacklevel=2,
+                "'mean' will be changed to behave the same as 'batchmean' in the next major release."
             )
         kept = check_reduction(reduction)
     check_tensors("kl_div", input, target)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from .._core.op import TensorBase, check_same_device, not_a_tensor, op, promote, unbroadcast
+from .._core.warn import warn
 from . import elementwise as e
 from .activation import title_of, widen
 
@@ -18,21 +18,20 @@ def check_reduction(reduction: Any) -> str:
         ValueError: there is none.
     """
     if reduction == "elementwise_mean":
-        warnings.warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=3)
+        warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.")
         return "mean"
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
     return reduction
 
 
-def legacy_reduction(size_average: bool | None, reduce: bool | None, stacklevel: int = 3) -> str:
+def legacy_reduction(size_average: bool | None, reduce: bool | None) -> str:
     """``reduction`` for the two arguments that PyTorch had before it, with its warning."""
     size_average = True if size_average is None else size_average
     reduce = True if reduce is None else reduce
     reduction = "none" if not reduce else "mean" if size_average else "sum"
-    warnings.warn(
+    warn(
         f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
-        stacklevel=stacklevel,
     )
     return reduction
 
@@ -108,13 +107,12 @@ def _difference(call: Any, input: Any, target: Any, legacy: tuple[Any, Any], red
     name = call.op.name
     check_tensors(name, input, target)
     if input._a.shape != target._a.shape:
-        warnings.warn(
+        warn(
             f"Using a target size ({target.size()}) that is different to the input size ({input.size()}). This will "
-            "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
-            stacklevel=3,
+            "likely lead to incorrect results due to broadcasting. Please ensure they have the same size."
         )
     if legacy != (None, None):
-        reduction = legacy_reduction(*legacy, stacklevel=4)
+        reduction = legacy_reduction(*legacy)
     reduction = check_reduction(reduction)
     if input._a.dtype is not target._a.dtype:
         input, target = promote(name, input, target, False)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from .._core.tensor_base import wrap
+from .._core.warn import warn
 from ..backends import backend_of
 from . import shape
 from .activation import softmax
@@ -38,10 +38,7 @@ def canonical_mask(
     kind = mask._a.dtype.kind
     _expect(kind in "bfV", f"only bool and floating types of {mask_name} are supported")
     if check_other and other_type is not None and mask.dtype is not other_type:
-        warnings.warn(
-            f"Support for mismatched {mask_name} and {other_name} is deprecated. Use same type for both instead.",
-            stacklevel=3,
-        )
+        warn(f"Support for mismatched {mask_name} and {other_name} is deprecated. Use same type for both instead.")
     if kind != "b":
         return mask
     return wrap(backend_of(mask._a).xp.where(mask._a, -math.inf, 0).astype(target_type.np))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from .._core.op import op, promote, recorded
+from .._core.warn import warn
 from ..backends.registry import tables
 from . import elementwise as e
 from ._formula import _FLOAT32, apply, is_half
@@ -80,10 +80,10 @@ def _spread(f: Any, d: _Slope, g: Any, x: Any, y: Any, attrs: dict[str, Any]) ->
 # What the functions have in common
 
 
-def _reduction_of(reduction: Any, size_average: bool | None, reduce: bool | None, stacklevel: int = 4) -> str:
+def _reduction_of(reduction: Any, size_average: bool | None, reduce: bool | None) -> str:
     """The reduction's name; PyTorch's functions outside of nn.functional number them."""
     if size_average is not None or reduce is not None:
-        return legacy_reduction(size_average, reduce, stacklevel)
+        return legacy_reduction(size_average, reduce)
     if type(reduction) is int and reduction in (0, 1, 2):
         return ("none", "mean", "sum")[reduction]
     return check_reduction(reduction)
@@ -111,10 +111,9 @@ def _same_kind(name: str, input: Any, target: Any) -> tuple[Any, Any]:
 
 def _warn_of_sizes(input: Any, target: Any) -> None:
     if input._a.shape != target._a.shape:
-        warnings.warn(
+        warn(
             f"Using a target size ({target.size()}) that is different to the input size ({input.size()}). This will "
-            "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
-            stacklevel=3,
+            "likely lead to incorrect results due to broadcasting. Please ensure they have the same size."
         )
 
 

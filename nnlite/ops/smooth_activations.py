@@ -357,7 +357,7 @@ def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any
     Without ``dim`` it is 0 for inputs of 0, 1 or 3 dimensions and 1 for others, with a warning.
 
     Args:
-        _stacklevel: how far up the line lies that the warning names.
+        _stacklevel: accepted; warnings name the line of the program.
         dtype: the input is converted to this dtype first.
 
     Example:
@@ -366,7 +366,7 @@ def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any
         tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
     """
     if dim is None:
-        dim = _implicit_dim("softmin", input.dim(), _stacklevel)
+        dim = _implicit_dim("softmin", input.dim())
     return (-input).softmax(dim, dtype)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from .._core import dtypes
 from .._core.op import TensorBase, check_same_device
 from .._core.tensor_base import wrap
+from .._core.warn import warn
 from ..backends.registry import backend_of
 from . import elementwise as e
 from . import reduce
@@ -85,10 +85,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     if aweights is not None and correction:
         degrees = total - correction * (weights * aweights).sum() / total
     if bool(degrees <= 0):
-        warnings.warn(
-            "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations.",
-            stacklevel=2,
-        )
+        warn("cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations.")
         degrees = 0
     x = x - mean.unsqueeze(1)
     product = mm(x, _conjugate_transpose(x if weights is None else x * weights))

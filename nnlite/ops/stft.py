@@ -6,12 +6,12 @@ Transactions on Acoustics, Speech, and Signal Processing 32 (1984), 236-243.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from .._core import dtypes
 from .._core.op import TensorBase, not_a_tensor
 from .._core.tensor_base import wrap
+from .._core.warn import warn
 from ..backends import backend_of
 from . import fft
 from ._public import public
@@ -208,9 +208,9 @@ def istft(
         )
     signal = signal / envelope
     if end > total:
-        warnings.warn(
+        warn(
             "The length of signal is shorter than the length parameter. Result is being padded with zeros in the tail. "
-            "Please check your center and hop_length settings.", stacklevel=2
+            "Please check your center and hop_length settings."
         )  # fmt: skip
         signal = pad(signal, [0, end - total])
     return signal if input._a.ndim == 3 else squeeze(signal, 0)

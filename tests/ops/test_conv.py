@@ -274,7 +274,7 @@ def test_types_that_do_not_fit(device):
     x, w = nnlite.ones(*X, device=device), nnlite.ones(*W, device=device)
     for given_, what in (
         (([1.0], w), r"argument .\w+. \(position 1\) must be Tensor, not list"),
-        ((x, w, 1.0), r"argument .\w+. \(position 3\) must be Tensor"),
+        ((x, w, 1.0), "argument 3 must be Tensor"),
     ):
         with pytest.raises(TypeError, match=what):
             F.conv2d(*given_)

@@ -201,7 +201,7 @@ def test_types_that_do_not_fit(device):
     x, one = nnlite.ones(2, 3, device=device), nnlite.ones(3, device=device)
     with pytest.raises(TypeError, match=r"argument .\w+. \(position 1\) must be Tensor, not list"):
         F.batch_norm([1.0], one, one)
-    with pytest.raises(TypeError, match=r"argument .*position 4\) must be Tensor, not float"):
+    with pytest.raises(TypeError, match="argument 4 must be Tensor, not float"):
         F.batch_norm(x, one, one, 1.0)
     with pytest.raises(NotImplementedError, match="\"batch_norm\" not implemented for 'Long'"):
         F.batch_norm(x.long(), one, one)

@@ -55,9 +55,6 @@ __all__ = [
     "Threshold",
 ]
 
-_STACKLEVEL = 5
-"""The line that calls the module, as a warning inside its function counts: function, F, forward, __call__, line."""
-
 
 class Sigmoid(Module):
     """1 / (1 + e^-x), elementwise.
@@ -317,7 +314,7 @@ class Softmax(_AlongDim):
 
     def forward(self, input: Any) -> Any:
         """The softmax along ``dim``."""
-        return F.softmax(input, self.dim, _stacklevel=_STACKLEVEL)
+        return F.softmax(input, self.dim)
 
 
 class LogSoftmax(_AlongDim):
@@ -337,7 +334,7 @@ class LogSoftmax(_AlongDim):
 
     def forward(self, input: Any) -> Any:
         """The logarithm of the softmax along ``dim``."""
-        return F.log_softmax(input, self.dim, _stacklevel=_STACKLEVEL)
+        return F.log_softmax(input, self.dim)
 
 
 class Softmin(_AlongDim):
@@ -357,7 +354,7 @@ class Softmin(_AlongDim):
 
     def forward(self, input: Any) -> Any:
         """The softmin along ``dim``."""
-        return F.softmin(input, self.dim, _stacklevel=_STACKLEVEL)
+        return F.softmin(input, self.dim)
 
 
 class Softmax2d(Module):
@@ -380,4 +377,4 @@ class Softmax2d(Module):
         """The softmax over the channels."""
         if input.dim() not in (3, 4):
             raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead")
-        return F.softmax(input, -3, _stacklevel=_STACKLEVEL)
+        return F.softmax(input, -3)
