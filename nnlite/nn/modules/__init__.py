@@ -27,6 +27,8 @@ from . import (
     transformer,
     upsampling,
 )
+from . import lazy as lazy
+from . import utils as utils
 from .activation import *  # noqa: F403
 from .adaptive import *  # noqa: F403
 from .attention import *  # noqa: F403

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections import OrderedDict
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from itertools import chain, groupby
@@ -12,7 +13,7 @@ from ._parameter_containers import ParameterDict, ParameterList
 from ._registration import typename
 from .module import Module, _addindent
 
-__all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
+__all__ = ["Container", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
 
 def _position(index: Any, size: int) -> int:
@@ -369,3 +370,17 @@ class ModuleDict(Module):
                     f"ModuleDict update sequence element #{position} has length {len(entry)}; 2 is required"
                 )
             self[entry[0]] = entry[1]
+
+
+class Container(Module):
+    """Holds modules under the names of keyword arguments. Deprecated, as in PyTorch: subclass :class:`Module`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__()
+        warnings.warn(
+            "`nn.Container` is deprecated; everything that it does `nn.Module` does. Subclass that instead.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        for name, module in kwargs.items():
+            self.add_module(name, module)
