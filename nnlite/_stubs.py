@@ -17,8 +17,11 @@ from .ops import FUNCTIONS, METHODS
 
 _HEAD = """# Written by `python -m nnlite._stubs`; do not edit.
 from builtins import bool as _bool, float as _float, int as _int
+from collections.abc import Callable
 from typing import Any
 
+from ._core import dtypes
+from .storage import TypedStorage, UntypedStorage
 from .tensor import Tensor
 
 """

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..base import Backend
 from ..registry import register_backend
-from . import indexing as indexing, order as order  # registers its kernels
+from . import indexing as indexing  # registers its kernels
+from . import order as order
 from .kernels import OVERRIDES
 from .namespace import xp
 

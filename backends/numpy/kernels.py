@@ -76,7 +76,7 @@ def total(x: np.ndarray, *, axis: tuple[int, ...] | None, keepdims: bool) -> Any
     return np.sum(x, axis=axis, keepdims=keepdims, dtype=np.float32).astype(x.dtype)
 
 
-def _is_vector(x: Any, axis: Any, keepdims: bool) -> bool:
+def _is_vector(x: Any, *, axis: Any, keepdims: bool) -> bool:
     return axis is None and not keepdims and x.dtype in (np.float32, np.float64) and x.flags.c_contiguous
 
 

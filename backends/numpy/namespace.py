@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided as _numpy_as_strided
 
-from .linear_algebra import LinearAlgebra
-
 from .fourier import Fourier
+from .linear_algebra import LinearAlgebra
 from .positions import scatter_add, set_at
 
 # Coefficients of W. J. Cody, "Rational Chebyshev approximations for the error function",

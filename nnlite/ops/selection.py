@@ -189,7 +189,7 @@ def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False, *, out:
 
     Example:
         >>> import nnlite
-        >>> nnlite.nanmedian(nnlite.tensor([1.0, float("nan"), 3.0]))
+        >>> nnlite.nanmedian(nnlite.tensor([1.0, nnlite.nan, 3.0]))
         tensor(1.)
     """
     return _median("nanmedian", input, dim, keepdim, True, out)
@@ -362,7 +362,7 @@ def nanquantile(
 
     Example:
         >>> import nnlite
-        >>> nnlite.nanquantile(nnlite.tensor([1.0, 2.0, float("nan")]), 0.5)
+        >>> nnlite.nanquantile(nnlite.tensor([1.0, 2.0, nnlite.nan]), 0.5)
         tensor(1.5000)
     """
     result = _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)

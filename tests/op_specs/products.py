@@ -88,5 +88,7 @@ SPECS = [
         title="triu",
         extreme=False,
     ),
-    OpSpec("diagonal", nnlite.trace, lambda rng: [of(normal(rng, 3, 2))], np.trace, title="trace", loose=4, extreme=False),
+    OpSpec(
+        "diagonal", nnlite.trace, lambda rng: [of(normal(rng, 3, 2))], np.trace, title="trace", loose=4, extreme=False
+    ),
 ]

@@ -78,7 +78,7 @@ SPECS = [
         extreme=False,
     ),
     OpSpec(
-        "cat",
+        "concatenate",
         _gradient,
         lambda rng: [
             of(normal(rng, 6)),
