@@ -74,6 +74,9 @@ def embedding_bag(
     except IndexError:
         raise _no_such_row(numbers._a, weight.shape[0]) from None
     kept = None if padding_idx is None else (numbers != padding_idx).unsqueeze(1)
+    equal = input.dim() == 2 and input.shape[1] > 0  # bags of one size need no scattering
+    if mode == "max" and equal and kept is None:
+        return looked_up.reshape(bags, input.shape[1], -1).max(1).values
     if mode == "max":
         return _largest(looked_up, kept, which, bags)
     kind = weight.dtype
@@ -83,8 +86,13 @@ def embedding_bag(
         looked_up = looked_up * per_sample_weights.reshape(-1, 1)
     if kept is not None:
         looked_up = looked_up * kept
-    total = looked_up.new_zeros((bags, weight.shape[1])).index_add(0, which, looked_up)
-    if mode == "mean":
+    if equal:
+        total = looked_up.reshape(bags, input.shape[1], -1).sum(1)
+    else:
+        total = looked_up.new_zeros((bags, weight.shape[1])).index_add(0, which, looked_up)
+    if mode == "mean" and equal and kept is None:
+        total = total / input.shape[1]
+    elif mode == "mean":
         one = looked_up.new_ones((numbers.numel(), 1)) if kept is None else kept.to(looked_up.dtype)
         counts = looked_up.new_zeros((bags, 1)).index_add(0, which, one)
         total = total / counts.clamp(min=1)
