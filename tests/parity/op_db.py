@@ -65,7 +65,6 @@ EXCLUDED: dict[str, dict[str, str]] = {
         "logsumexp": "PyTorch's gradient, exp(x - out), loses the phase of numbers with large imaginary parts",
         "istft": "PyTorch gives no gradient to some complex windows",
         "chalf": "array libraries have no complex32",
-        "nn_functional_conv2d": "convolutions of complex numbers raise NotImplementedError",
     },
     "half": {
         **dict.fromkeys(("chalf", "complex", "view_as_complex"), "array libraries have no complex32"),
