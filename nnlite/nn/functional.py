@@ -14,6 +14,7 @@ from ..ops.activation import (
 from ..ops.activation import (
     softmax_function as softmax,
 )
+from ..ops.affine_grid import affine_grid
 from ..ops.attention import scaled_dot_product_attention
 from ..ops.bilinear import bilinear
 from ..ops.conv import conv1d, conv2d, conv3d
@@ -38,6 +39,7 @@ from ..ops.dropout import (
 from ..ops.embedding import embedding
 from ..ops.embedding_bag import embedding_bag
 from ..ops.fold import fold, unfold
+from ..ops.grid_sample import grid_sample
 from ..ops.interpolate import interpolate, upsample, upsample_bilinear, upsample_nearest
 from ..ops.likelihood_losses import (
     binary_cross_entropy,
@@ -145,6 +147,7 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -181,6 +184,7 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hardshrink",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     activation,
+    affine_grid,
     arithmetic,
     bessel,
     bilinear,
@@ -24,6 +25,7 @@ from . import (
     floating,
     formulas,
     gamma,
+    grid_sample,
     histograms,
     householder,
     incomplete_gamma,
@@ -72,6 +74,7 @@ __all__ = [
     "FUNCTIONS",
     "METHODS",
     "activation",
+    "affine_grid",
     "arithmetic",
     "bessel",
     "bilinear",
@@ -92,6 +95,7 @@ __all__ = [
     "floating",
     "formulas",
     "gamma",
+    "grid_sample",
     "histograms",
     "householder",
     "incomplete_gamma",
