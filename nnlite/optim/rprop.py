@@ -113,11 +113,11 @@ class Rprop(Elementwise):
         maximize: bool,
     ) -> None:
         g = with_decay(xp, p, g, 0.0, maximize)
-        turn = xp.sign(g * previous)
+        turn = xp.sign(g * (1.0 * previous))  # of copies, which a graph may keep
         zero = 0 * turn
         # The factor of the sizes for turn = 1, 0, -1; and g for turn >= 0, 0 for turn = -1
-        size *= 1 + (grow - 1) * xp.maximum(turn, zero) + (1 - shrink) * xp.minimum(turn, zero)
-        size[...] = xp.minimum(xp.maximum(1.0 * size, zero + smallest), zero + largest)
+        factor = 1 + (grow - 1) * xp.maximum(turn, zero) + (1 - shrink) * xp.minimum(turn, zero)
+        size[...] = xp.minimum(xp.maximum((1.0 * size) * factor, zero + smallest), zero + largest)
         g = g * (1 + xp.minimum(turn, zero))
         p -= xp.sign(g) * size
         previous[...] = g
