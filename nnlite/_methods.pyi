@@ -3,6 +3,7 @@ from builtins import bool as _bool, float as _float, int as _int
 from collections.abc import Callable
 from typing import Any
 
+from ._core import dtypes
 from .storage import TypedStorage, UntypedStorage
 from .tensor import Tensor
 
