@@ -20,6 +20,7 @@ LAYERS = [
     [
         "nnlite._functions",
         "nnlite._info",
+        "nnlite._interchange",
         "nnlite._methods",
         "nnlite._printing",
         "nnlite._queries",

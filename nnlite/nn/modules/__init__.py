@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    _more_pooling,
     activation,
     adaptive,
     attention,
@@ -29,6 +30,7 @@ from . import (
 )
 from . import lazy as lazy
 from . import utils as utils
+from ._more_pooling import *  # noqa: F403
 from .activation import *  # noqa: F403
 from .adaptive import *  # noqa: F403
 from .attention import *  # noqa: F403
@@ -54,6 +56,7 @@ from .transformer import *  # noqa: F403
 from .upsampling import *  # noqa: F403
 
 __all__: list[str] = []
+__all__ += _more_pooling.__all__
 __all__ += activation.__all__
 __all__ += adaptive.__all__
 __all__ += attention.__all__
