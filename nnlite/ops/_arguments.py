@@ -31,7 +31,7 @@ _TENSORS = frozenset((
 _NUMBERS = frozenset(("alpha", "beta", "eps", "p", "value"))
 _SIZES = frozenset((
     "dilation", "dim", "dim0", "dim1", "dim2", "dimension", "dims", "kernel_size", "normalized_shape", "output_padding",
-    "output_size", "pad", "physical_layout", "shape", "shifts", "size", "sizes", "split_size", "split_sizes",
+    "output_size", "pad", "padding", "physical_layout", "shape", "shifts", "size", "sizes", "split_size", "split_sizes",
     "step", "storage_offset", "stride",
 ))  # fmt: skip
 

@@ -15,6 +15,7 @@ def as_ints(name: str, argument: str, position: int, value: Any, count: int, mes
 
     Raises:
         TypeError: not an integer or several.
+        ValueError: a number does not fit in 64 bits.
         RuntimeError: neither 1 nor ``count`` of them.
     """
     several = isinstance(value, tuple | list)
@@ -25,6 +26,8 @@ def as_ints(name: str, argument: str, position: int, value: Any, count: int, mes
         raise TypeError(
             f"{name}(): argument '{argument}' (position {position}) must be tuple of ints, not {wrong.__name__}"
         ) from None
+    if any(not -(1 << 63) <= n < 1 << 63 for n in numbers):
+        raise ValueError(f"{name}(): Overflow when unpacking long long: {argument} does not fit in 64 bits")
     if len(numbers) == count:
         return numbers
     if len(numbers) == 1:
