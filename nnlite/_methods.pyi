@@ -1,12 +1,10 @@
 # Written by `python -m nnlite._stubs`; do not edit.
-from builtins import bool as _bool, float as _float, int as _int
+from builtins import bool as _bool, complex as _complex, float as _float, int as _int
 from collections.abc import Callable
 from typing import Any
 
-from ._core import dtypes
 from .storage import TypedStorage, UntypedStorage
 from .tensor import Tensor
-
 
 class TensorMethods:
     def __abs__(x) -> Tensor: ...

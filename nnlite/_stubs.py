@@ -15,16 +15,19 @@ from typing import Any
 
 from .ops import FUNCTIONS, METHODS
 
-_HEAD = """# Written by `python -m nnlite._stubs`; do not edit.
-from builtins import bool as _bool, float as _float, int as _int
-from collections.abc import Callable
-from typing import Any
-
-from ._core import dtypes
-from .storage import TypedStorage, UntypedStorage
-from .tensor import Tensor
-
-"""
+_HEAD = "# Written by `python -m nnlite._stubs`; do not edit."
+_IMPORTS = (
+    (
+        "from builtins import bool as _bool, complex as _complex, float as _float, int as _int",
+        "_bool|_complex|_float|_int",
+    ),
+    ("from collections.abc import Callable", "Callable"),
+    ("from typing import Any\n", "Any"),
+    ("from ._core import dtypes", "dtypes"),
+    ("from .storage import TypedStorage, UntypedStorage", "TypedStorage|UntypedStorage"),
+    ("from .tensor import Tensor\n", "Tensor"),
+)
+"""Imports and the names that need them."""
 _NOT_ONE_TENSOR = {
     "aminmax", "cummax", "cummin", "gradient", "histogram", "histogramdd", "kthvalue", "max", "median", "min", "mode",
     "nanmedian", "nonzero", "sort", "topk", "unique", "unique_consecutive", "where",
@@ -35,7 +38,7 @@ _IGNORES = {
     "__ne__": "  # type: ignore[override]",
     "__isub__": "  # type: ignore[misc]",
 }
-_BUILTIN = re.compile(r"\b(bool|float|int)\b")  # methods of these names hide the types
+_BUILTIN = re.compile(r"\b(bool|complex|float|int)\b")  # methods of these names hide the types
 
 
 def _types(annotation: str) -> str:
@@ -72,22 +75,28 @@ def _signature(function: Callable[..., Any], method: bool) -> str:
     return f"({', '.join(parts)}) -> {_types(result)}: ..."
 
 
+def _with_head(text: str) -> str:
+    """The definitions below the imports that they need."""
+    needed = [line for line, names in _IMPORTS if re.search(rf"\b({names})\b", text)]
+    return "\n".join([_HEAD, *needed, text])
+
+
 def functions_stub() -> str:
     """The text of ``_functions.pyi``."""
-    lines = [_HEAD]
+    lines = []
     for name in sorted(FUNCTIONS):
         if not keyword.iskeyword(name):
             lines.append(f"def {name}{_signature(FUNCTIONS[name], False)}\n")
-    return "".join(lines)
+    return _with_head("".join(lines))
 
 
 def methods_stub() -> str:
     """The text of ``_methods.pyi``."""
-    lines = [_HEAD, "\nclass TensorMethods:\n"]
+    lines = ["class TensorMethods:\n"]
     for name in sorted(METHODS):
         override = _IGNORES.get(name, "")
         lines.append(f"    def {name}{_signature(METHODS[name], True)}{override}\n")
-    return "".join(lines)
+    return _with_head("".join(lines))
 
 
 def main() -> None:

@@ -240,7 +240,7 @@ def _(f: Any, g: Any, node: Any, condition: Any) -> tuple[Any, ...]:
 
 
 @public(method=False)
-def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
+def where(condition: Any, input: Any | complex = None, other: Any | complex = None, *, out: Any = None) -> Any:
     """``input`` where ``condition`` is true, ``other`` elsewhere; with the condition alone, ``nonzero(as_tuple=True)``.
 
     Example:

@@ -338,10 +338,13 @@ def _check(name: str, x: Any, kernel: Ints, stride: Ints, padding: Ints, dilatio
                 f"pad should be at most half of effective kernel size, but got pad={pad}, kernel_size={size} and "
                 f"dilation={step}"
             )
-        if dims > 1 and pad > size // 2:
-            raise RuntimeError(
-                f"pad should be smaller than or equal to half of kernel size, but got pad={pad}, kernel_size={size}"
-            )
+    if dims > 1 and any(pad > size // 2 for pad, size in zip(padding, kernel, strict=True)):
+        text = ", ".join(
+            f"{letter}{axis} = {n}"
+            for letter, numbers in (("pad", padding), ("k", kernel))
+            for axis, n in zip("WHD", reversed(numbers), strict=False)
+        )
+        raise RuntimeError(f"pad should be smaller than or equal to half of kernel size, but got {text}")
 
 
 _ABOUT = """The largest number under each position of a window that slides over ({axes}); NaN counts as the largest.
