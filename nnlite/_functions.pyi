@@ -1,5 +1,6 @@
 # Written by `python -m nnlite._stubs`; do not edit.
-from builtins import bool as _bool, complex as _complex, float as _float, int as _int
+from builtins import bool as _bool, float as _float, int as _int
+from builtins import complex as _complex
 from typing import Any
 
 from ._core import dtypes

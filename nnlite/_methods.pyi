@@ -1,5 +1,5 @@
 # Written by `python -m nnlite._stubs`; do not edit.
-from builtins import bool as _bool, complex as _complex, float as _float, int as _int
+from builtins import bool as _bool, float as _float, int as _int
 from collections.abc import Callable
 from typing import Any
 

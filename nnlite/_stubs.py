@@ -17,10 +17,8 @@ from .ops import FUNCTIONS, METHODS
 
 _HEAD = "# Written by `python -m nnlite._stubs`; do not edit."
 _IMPORTS = (
-    (
-        "from builtins import bool as _bool, complex as _complex, float as _float, int as _int",
-        "_bool|_complex|_float|_int",
-    ),
+    ("from builtins import bool as _bool, float as _float, int as _int", "_bool|_float|_int"),
+    ("from builtins import complex as _complex", "_complex"),
     ("from collections.abc import Callable", "Callable"),
     ("from typing import Any\n", "Any"),
     ("from ._core import dtypes", "dtypes"),

@@ -27,7 +27,6 @@ KNOWN = {
     "argsort": _TIES,
     "kthvalue": _TIES,
     "mode": _TIES,
-    "msort": _TIES,
     "sort": _TIES,
     "topk": _TIES,
     "gradient": "an error sample holds tensors of the meta device, which have no numbers to convert",
