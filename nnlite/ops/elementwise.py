@@ -127,7 +127,12 @@ def _(f: Any, g: Any, node: Any, x: Any) -> tuple[Any, ...]:
 isnan = unary("isnan", "isnan")
 isinf = unary("isinf", "isinf")
 isfinite = unary("isfinite", "isfinite")
-logical_not = unary("logical_not", "logical_not")
+def _truth(x: Any) -> Any:
+    """What counts as true or false: CuPy's logical functions do not take complex numbers."""
+    return x != 0 if getattr(getattr(x, "dtype", None), "kind", "") == "c" else x
+
+
+logical_not = unary("logical_not", lambda xp, x: xp.logical_not(_truth(x)))
 bitwise_not = unary("bitwise_not", "invert")
 
 _UNARY_DOCS = {
@@ -236,9 +241,9 @@ lt = binary("lt", "less", ordered=True)
 le = binary("le", "less_equal", ordered=True)
 gt = binary("gt", "greater", ordered=True)
 ge = binary("ge", "greater_equal", ordered=True)
-logical_and = binary("logical_and", "logical_and")
-logical_or = binary("logical_or", "logical_or")
-logical_xor = binary("logical_xor", "logical_xor")
+logical_and = binary("logical_and", lambda xp, x, y: xp.logical_and(_truth(x), _truth(y)))
+logical_or = binary("logical_or", lambda xp, x, y: xp.logical_or(_truth(x), _truth(y)))
+logical_xor = binary("logical_xor", lambda xp, x, y: xp.logical_xor(_truth(x), _truth(y)))
 bitwise_and = binary("bitwise_and", "bitwise_and")
 bitwise_or = binary("bitwise_or", "bitwise_or")
 bitwise_xor = binary("bitwise_xor", "bitwise_xor")

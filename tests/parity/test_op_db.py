@@ -45,6 +45,9 @@ KNOWN = {
 KNOWN |= {f"polygamma_polygamma_n_{n}": KNOWN["polygamma_polygamma_n_0"] for n in range(1, 5)}
 """Operators of which some sample does not pass, and why. What passes has to be taken out."""
 
+ON_THE_CPU = {"multinomial": "too few weights other than 0 are noticed on the CPU alone; a device would have to wait"}
+"""Operators of which some sample passes on the CPU only, and why."""
+
 FEW = 4
 """Samples of each dtype on devices other than the CPU."""
 
@@ -54,7 +57,7 @@ OPERATORS = {op.formatted_name: op for op in op_db.operators()}
 @pytest.mark.parametrize("name", OPERATORS)
 def test_operator(name, device):
     result = op_db.run(OPERATORS[name], device, op_db.LIMIT if device == "cpu" else FEW)
-    if name not in KNOWN:
+    if name not in KNOWN and (device == "cpu" or name not in ON_THE_CPU):
         assert not result.failures, f"{name}: {result.failures}"
     elif device == "cpu":
         assert result.failures, f"{name} passes: take it out of KNOWN"
