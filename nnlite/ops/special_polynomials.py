@@ -49,8 +49,19 @@ def _recurred(xp: Any, x: Any, n: Any, most: int, first: Callable[[Any], Any], s
     return out
 
 
+_MOST = 1_000_000
+"""The highest degree: a recurrence takes as many steps."""
+
+
 def _highest(n: Any) -> int:
-    return int(n.max()) if n.size else 0
+    highest = float(n.max()) if n.size else 0.0
+    if highest != highest:
+        return 0
+    if highest >= 2**63:
+        raise OverflowError(f"polynomial of degree {highest:g}: int too big to convert")
+    if highest > _MOST:
+        raise NotImplementedError(f"polynomials of degree {highest:g} are not implemented, but up to {_MOST}")
+    return int(highest)
 
 
 # What Chebyshev's kinds are in terms of the angle a = arccos x, and at 1 and -1.
