@@ -55,7 +55,7 @@ def _reflected(xp: Any, c: Any, n: int, aligned: bool) -> tuple[Any, Any]:
     away = xp.abs(c - low)
     rest = xp.fmod(away, span)
     odd = xp.fmod(xp.floor(away / span), 2) != 0
-    sign = xp.where((c < low) ^ odd, -1.0, 1.0).astype(c.dtype)
+    sign = 1 - 2 * ((c < low) ^ odd).astype(c.dtype)
     return xp.where(odd, span - rest, rest) + low, sign
 
 
