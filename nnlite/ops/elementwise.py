@@ -127,6 +127,8 @@ def _(f: Any, g: Any, node: Any, x: Any) -> tuple[Any, ...]:
 isnan = unary("isnan", "isnan")
 isinf = unary("isinf", "isinf")
 isfinite = unary("isfinite", "isfinite")
+
+
 def _truth(x: Any) -> Any:
     """What counts as true or false: CuPy's logical functions do not take complex numbers."""
     return x != 0 if getattr(getattr(x, "dtype", None), "kind", "") == "c" else x
