@@ -7,7 +7,7 @@ from typing import Any
 from ._core import dtypes
 from .creation import arange
 from .ops._public import put
-from .ops.fft import (
+from .ops.fourier.fft import (
     fft,
     fft2,
     fftn,

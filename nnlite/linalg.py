@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from .ops import decompositions as _decompositions
-from .ops import matrix_functions as _matrix_functions
-from .ops import matrix_norms as _matrix_norms
-from .ops import solvers as _solvers
-from .ops import spectral as _spectral
-from .ops._matrices import LinAlgError
-from .ops.decompositions import lu_factor, lu_factor_ex
-from .ops.householder import householder_product
-from .ops.ldl import ldl_factor, ldl_factor_ex, ldl_solve
-from .ops.least_squares import lstsq, matrix_rank, pinv
-from .ops.linalg import matmul
-from .ops.matrix_functions import matrix_exp, multi_dot, vecdot
-from .ops.matrix_norms import cond, matrix_norm, vector_norm
-from .ops.solvers import det, inv, inv_ex, solve, solve_ex, solve_triangular, tensorinv, tensorsolve
-from .ops.spectral import eig, eigh, eigvals, eigvalsh, svdvals
+from .ops.linalg import decompositions as _decompositions
+from .ops.linalg import functions as _matrix_functions
+from .ops.linalg import norms as _matrix_norms
+from .ops.linalg import solvers as _solvers
+from .ops.linalg import spectral as _spectral
+from .ops.linalg._matrices import LinAlgError
+from .ops.linalg.decompositions import lu_factor, lu_factor_ex
+from .ops.linalg.functions import matrix_exp, multi_dot, vecdot
+from .ops.linalg.householder import householder_product
+from .ops.linalg.ldl import ldl_factor, ldl_factor_ex, ldl_solve
+from .ops.linalg.least_squares import lstsq, matrix_rank, pinv
+from .ops.linalg.matmul import matmul
+from .ops.linalg.norms import cond, matrix_norm, vector_norm
+from .ops.linalg.solvers import det, inv, inv_ex, solve, solve_ex, solve_triangular, tensorinv, tensorsolve
+from .ops.linalg.spectral import eig, eigh, eigvals, eigvalsh, svdvals
 
 cholesky = _decompositions.linalg_cholesky
 cholesky_ex = _decompositions.linalg_cholesky_ex

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .ops import FUNCTIONS as _FUNCTIONS
-from .ops._special import SPECIAL as _SPECIAL
-from .ops.activation import log_softmax_function as log_softmax
-from .ops.activation import softmax_function as softmax
+from .ops.activation.softmax import log_softmax_function as log_softmax
+from .ops.activation.softmax import softmax_function as softmax
+from .ops.special._making import SPECIAL as _SPECIAL
 
 airy_ai = _SPECIAL["airy_ai"]
 bessel_j0 = _SPECIAL["bessel_j0"]

@@ -24,7 +24,7 @@ from ._methods import TensorMethods
 from .autograd import run
 from .backends import backend_of
 from .creation import tensor
-from .ops.complex import imag, real
+from .ops.pointwise.complex import imag, real
 from .utils.hooks import RemovableHandle
 
 

@@ -183,7 +183,7 @@ def _unbatch(name: str, x: Any, d: Any, level: Level) -> Any:
 
 def _joined(pieces: list[Any], out_dims: Any) -> Any:
     """The results of the chunks, one behind the other."""
-    from ..ops.shape import cat
+    from ..ops.shape.views import cat
 
     first, rebuild = flatten(pieces[0])
     dims = spread(out_dims, pieces[0]) or [out_dims[0]]

@@ -238,7 +238,7 @@ def jacobian(
 
 def _one_output(y: Any, own: tuple[Any, ...], create: bool, strict: bool, vectorize: bool) -> tuple[Any, ...]:
     """The Jacobian of one output by each input."""
-    from ..ops.shape import stack
+    from ..ops.shape.views import stack
 
     shape = tuple(y._a.shape)
     if node_of(y) is None or not y._a.size:

@@ -15,7 +15,7 @@ from .._core.op import TensorBase
 from .._core.tensor_base import wrap
 from ..backends import backend_of
 from ..ops._public import put
-from ..ops.shape import sizes_of
+from ..ops.shape.views import sizes_of
 
 
 def finish(array: Any, requires_grad: bool) -> Any:

@@ -15,7 +15,7 @@ from .._core.operands import broadcast_error, check_same_device
 from .._core.tensor_base import wrap
 from ..backends import backend_of
 from ..ops._public import public, put
-from ..ops.elementwise import zeros_like as _zeros_of
+from ..ops.pointwise.elementwise import zeros_like as _zeros_of
 from ._options import Options, integer_of, number_of, refuse_values, size_argument, sizes, wrong_type
 from .patterns import like
 

@@ -21,7 +21,7 @@ def _fill(input: Any, name: str, drawn: Any) -> Any:
     """Write drawn numbers into a tensor; its former values get no gradient."""
     if mode.grad and node_of(input) is not None:
         check_in_place(input, name)
-        from ..ops.index import _copy
+        from ..ops.index.indexing import _copy
 
         return in_place(_copy, input, wrap(drawn))
     input._a[...] = drawn

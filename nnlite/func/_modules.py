@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..nn.utils.stateless import _functional_call
-from ..ops.shape import stack
+from ..ops.shape.views import stack
 
 
 def functional_call(

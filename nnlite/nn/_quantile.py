@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.error_functions import normal_quantile as _quantile
+from ..ops.special.error_functions import normal_quantile as _quantile
 
 
 def normal_quantile(xp: Any, p: Any) -> Any:

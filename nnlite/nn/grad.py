@@ -6,7 +6,7 @@ from typing import Any
 
 from .._core.grad_mode import enable_grad
 from ..autograd import grad
-from ..ops.conv import conv1d, conv2d, conv3d
+from ..ops.convolution.conv import conv1d, conv2d, conv3d
 
 __all__ = ["conv1d_input", "conv1d_weight", "conv2d_input", "conv2d_weight", "conv3d_input", "conv3d_weight"]
 

@@ -11,8 +11,8 @@ from .._core.tensor_base import wrap
 from .._core.warn import warn
 from ..backends import backend_of
 from ._public import FUNCTIONS
-from .activation import title_of
-from .elementwise import add, mul
+from .activation.softmax import title_of
+from .pointwise.elementwise import add, mul
 from .transfer import clone
 
 

@@ -12,7 +12,7 @@ from .._core.grad_mode import enable_grad
 from .._core.op import recorded
 from .._core.tensor_base import wrap
 from ..backends.registry import tables
-from ..ops.complex import view_as_real
+from ..ops.pointwise.complex import view_as_real
 from ..tensor import Tensor
 from ._flat import SMALL, Flat
 from .optimizer import Optimizer, each_with_gradient, index_of, zeros_like

@@ -7,8 +7,8 @@ from typing import Any
 
 from .._core.grad_mode import enable_grad, no_grad
 from ..creation import zeros_like
-from ..ops.complex import view_as_real
-from ..ops.shape import cat
+from ..ops.pointwise.complex import view_as_real
+from ..ops.shape.views import cat
 from ..tensor import Tensor
 from ._strong_wolfe import Point, strong_wolfe
 from .optimizer import Optimizer, ParamsT, check_learning_rate

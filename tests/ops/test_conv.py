@@ -15,7 +15,7 @@ import nnlite.nn.functional as F
 from nnlite.autograd import gradcheck, gradgradcheck
 from nnlite.backends.strict import forbid_synchronize
 from nnlite.backends.strict.array import memory
-from nnlite.ops import _columns, conv
+from nnlite.ops.convolution import _columns, conv
 
 LAYOUTS = {"by size": 8, "channels first": 1000, "channels last": 1}
 

@@ -10,7 +10,7 @@ import pytest
 
 import nnlite
 from nnlite import linalg
-from nnlite.ops import einsum as einsum_file
+from nnlite.ops.linalg import einsum as einsum_file
 
 
 def on(device, x, **options):

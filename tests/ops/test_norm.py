@@ -9,7 +9,7 @@ import nnlite
 import nnlite.nn.functional as F
 from nnlite.autograd import gradcheck, gradgradcheck
 from nnlite.backends.strict import forbid_synchronize
-from nnlite.ops import norm
+from nnlite.ops.normalization import batch as norm
 
 
 def host(t):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import nnlite
-from nnlite.ops.copies import _VIEWS
-from nnlite.ops.places import one_hot
+from nnlite.ops.index.places import one_hot
+from nnlite.ops.shape.copies import _VIEWS
 
 
 def host(t):

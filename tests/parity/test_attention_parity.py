@@ -10,7 +10,7 @@ import pytest
 
 import nnlite
 from nnlite.autograd import gradcheck, gradgradcheck
-from nnlite.ops import attention
+from nnlite.ops.attention import scaled_dot_product as attention
 
 torch = pytest.importorskip("torch")
 

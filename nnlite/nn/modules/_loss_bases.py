@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...ops.loss import legacy_reduction
+from ...ops.loss.common import legacy_reduction
 from .module import Module
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...creation import empty
-from ...ops.multi_head_attention import multi_head_attention_forward
+from ...ops.attention.multi_head import multi_head_attention_forward
 from .. import init
 from ..parameter import Parameter
 from .linear import NonDynamicallyQuantizableLinear

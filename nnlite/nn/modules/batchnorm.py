@@ -6,7 +6,7 @@ from typing import Any
 
 from ..._core.dtypes import int64
 from ...creation import empty, ones, zeros
-from ...ops.norm import batch_norm
+from ...ops.normalization.batch import batch_norm
 from .. import init
 from ..parameter import Parameter, UninitializedBuffer, UninitializedParameter
 from .lazy import LazyModuleMixin

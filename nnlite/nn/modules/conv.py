@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from ...creation import empty
-from ...ops.conv import conv1d, conv2d, conv3d
-from ...ops.conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
-from ...ops.pad import pad
+from ...ops.convolution.conv import conv1d, conv2d, conv3d
+from ...ops.convolution.conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ...ops.image.pad import pad
 from .. import init
 from ..parameter import Parameter
 from ._lazy_conv import LazyConvolution, LazyConvTransposed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from ...ops.row_norm import instance_norm
+from ...ops.normalization.rows import instance_norm
 from .batchnorm import _LazyNormBase, _NormBase
 
 __all__ = [

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from ...creation import empty
-from ...ops.bilinear import bilinear
-from ...ops.linalg import linear
+from ...ops.linalg.bilinear import bilinear
+from ...ops.linalg.matmul import linear
 from .. import init
 from ..parameter import Parameter, UninitializedParameter
 from .lazy import LazyModuleMixin

@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import Any
 
-from ...ops.linear_cross_entropy import LinearCrossEntropyOptions
+from ...ops.loss.linear_cross_entropy import LinearCrossEntropyOptions
 from .. import functional as F
 from ._loss_bases import _Loss, _WeightedLoss
 from ._margin_losses import (

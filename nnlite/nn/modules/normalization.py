@@ -6,7 +6,7 @@ import operator
 from typing import Any
 
 from ...creation import empty
-from ...ops.row_norm import group_norm, layer_norm, local_response_norm, rms_norm
+from ...ops.normalization.rows import group_norm, layer_norm, local_response_norm, rms_norm
 from .. import init
 from ..parameter import Parameter
 from .module import Module

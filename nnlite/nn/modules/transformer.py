@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ...creation import full
-from ...ops.activation import relu
-from ...ops.multi_head_attention import canonical_mask
+from ...ops.activation.softmax import relu
+from ...ops.attention.multi_head import canonical_mask
 from .. import functional, init
 from .attention import MultiheadAttention
 from .container import ModuleList

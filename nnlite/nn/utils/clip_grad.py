@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from ..._core.grad_mode import no_grad
 from ...creation import tensor
-from ...ops.matrix_norms import vector_norm
-from ...ops.shape import stack
+from ...ops.linalg.norms import vector_norm
+from ...ops.shape.views import stack
 from ...tensor import Tensor
 
 __all__: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ...ops.shape import cat
+from ...ops.shape.views import cat
 from ...tensor import Tensor
 from ..modules._registration import typename
 

@@ -10,11 +10,11 @@ from ..._core.grad_mode import no_grad
 from ..._info import finfo
 from ...creation import zeros_like
 from ...creation.patterns import eye
-from ...ops.distance import normalize
-from ...ops.householder import geqrf, householder_product
-from ...ops.matrix_functions import matrix_exp
-from ...ops.shape import cat
-from ...ops.solvers import solve
+from ...ops.distance.vectors import normalize
+from ...ops.linalg.functions import matrix_exp
+from ...ops.linalg.householder import geqrf, householder_product
+from ...ops.linalg.solvers import solve
+from ...ops.shape.views import cat
 from ...tensor import Tensor
 from ..modules.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ..modules.module import Module

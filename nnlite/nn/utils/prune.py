@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...creation import ones_like, zeros_like
-from ...ops.shape import cat
+from ...ops.shape.views import cat
 from ..modules.module import Module
 from ._amounts import check_dim, check_init, check_tensor, count_of, positions, slices
 

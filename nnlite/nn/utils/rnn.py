@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...creation import as_tensor, empty_like, from_numpy, full
-from ...ops.shape import cat, reshape
+from ...ops.shape.views import cat, reshape
 from ...tensor import Tensor
 
 __all__ = [

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..._core.grad_mode import no_grad
 from ...linalg import multi_dot, pinv
-from ...ops.distance import normalize
+from ...ops.distance.vectors import normalize
 from ..modules.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ..modules.module import Module
 from ..parameter import Parameter

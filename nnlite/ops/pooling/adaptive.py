@@ -15,9 +15,9 @@ from ..._core.op import TensorBase, not_a_tensor
 from ..._core.tensor_base import wrap
 from ...backends import backend_of
 from .._public import public
-from ..activation import title_of, widen
-from ..scatter import gather
-from ..shape import reshape
+from ..activation.softmax import title_of, widen
+from ..index.scatter import gather
+from ..shape.views import reshape
 from .average import average
 from .largest import MAX_POOL
 

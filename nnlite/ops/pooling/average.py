@@ -13,11 +13,11 @@ from ..._core.tensor_base import wrap
 from ...backends import backend_of
 from .._public import public
 from .._windows import as_ints
-from ..activation import relu, title_of
-from ..arithmetic import div
-from ..elementwise import abs as absolute
-from ..elementwise import pow_ as power
-from ..elementwise import sign
+from ..activation.softmax import relu, title_of
+from ..pointwise.arithmetic import div
+from ..pointwise.elementwise import abs as absolute
+from ..pointwise.elementwise import pow_ as power
+from ..pointwise.elementwise import sign
 from .largest import MAX_POOL, out_size
 from .sums import window_sums
 

@@ -9,8 +9,8 @@ from ..._core.op import TensorBase, not_a_tensor
 from ..._core.tensor_base import wrap
 from ...backends import backend_of
 from .._windows import as_ints
-from ..scatter import scatter
-from ..shape import reshape
+from ..index.scatter import scatter
+from ..shape.views import reshape
 
 Ints = tuple[int, ...]
 

@@ -19,7 +19,7 @@ from ..._core.op import TensorBase, not_a_tensor, op
 from ..._core.views import node_of
 from .._blocks import blocks
 from .._windows import as_ints
-from ..activation import title_of, widen
+from ..activation.softmax import title_of, widen
 
 Ints = tuple[int, ...]
 

@@ -11,7 +11,7 @@ import functools
 from typing import Any
 
 from ..._core.op import op
-from ..activation import widen
+from ..activation.softmax import widen
 
 Ints = tuple[int, ...]
 

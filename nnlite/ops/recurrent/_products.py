@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..activation import widen
+from ..activation.softmax import widen
 
 
 def wide(*arrays: Any) -> list[Any]:

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..shape import cat
+from ..shape.views import cat
 
 Sizes = tuple[int, ...]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..._core.op import op
-from .. import elementwise
-from ..linalg import linear
+from ..linalg.matmul import linear
+from ..pointwise import elementwise
 from ._products import gradients, narrow, products, start, wide
 from ._steps import Sizes, before, steps, unrolled
 

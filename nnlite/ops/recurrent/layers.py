@@ -9,7 +9,7 @@ from typing import Any
 from ..._core.op import TensorBase, not_a_tensor
 from .._public import public
 from ..dropout import dropout as drop
-from ..shape import cat, reshape, stack, transpose, unbind
+from ..shape.views import cat, reshape, stack, transpose, unbind
 from ._steps import Sizes
 from .elman import rnn_scan
 from .gru import gru_scan

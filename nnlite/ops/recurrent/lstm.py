@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..._core.op import op
-from ..elementwise import sigmoid, tanh
-from ..linalg import linear
-from ..shape import chunk
+from ..linalg.matmul import linear
+from ..pointwise.elementwise import sigmoid, tanh
+from ..shape.views import chunk
 from ._products import gradients, narrow, products, start, wide
 from ._steps import Sizes, before, steps, unrolled
 

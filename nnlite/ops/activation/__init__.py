@@ -1,0 +1,1 @@
+"""Activation functions: softmax and its kin, straight lines and exponentials, smooth ones."""

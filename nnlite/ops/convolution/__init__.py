@@ -1,0 +1,1 @@
+"""Convolution, its transpose, and windows as columns."""

@@ -1,0 +1,1 @@
+"""Distances and similarities of vectors and of sets of points."""

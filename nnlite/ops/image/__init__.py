@@ -1,0 +1,1 @@
+"""Padding, resizing, sampling and rearranging of images and other signals."""

@@ -1,0 +1,1 @@
+"""Reading and writing by index, by mask and by position."""

@@ -1,0 +1,1 @@
+"""Products of matrices, factors, systems of equations, eigenvalues, norms."""

@@ -1,0 +1,1 @@
+"""Normalisation by the statistics of a batch or of each example."""

@@ -1,0 +1,1 @@
+"""Sorting, ranks, distinct elements and counts."""

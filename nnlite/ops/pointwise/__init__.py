@@ -1,0 +1,1 @@
+"""Arithmetic, comparisons, rounding, formulas of one number each, and complex numbers."""

@@ -1,0 +1,78 @@
+"""Operators under their old names, the reflected ``@``, and Python functions of one element at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..._core.op import TensorBase, not_a_tensor
+from .._public import METHODS, public
+from ..linalg.matmul import matmul
+
+for _new, _old in (("__truediv__", "__div__"), ("__itruediv__", "__idiv__")):
+    METHODS[_old] = METHODS[_new]
+
+
+@public(only_method=True)
+def __rmatmul__(input: Any, other: Any) -> Any:
+    """``other @ input``."""
+    return matmul(other, input)
+
+
+@public(only_method=True)
+def __rdiv__(input: Any, other: Any) -> Any:
+    """``other / input``."""
+    return input.reciprocal() * other
+
+
+@public(only_method=True)
+def __long__(input: Any) -> int:
+    """The one element as an integer."""
+    return int(input)
+
+
+@public(only_method=True)
+def __nonzero__(input: Any) -> bool:
+    """Whether the one element is not 0."""
+    return bool(input)
+
+
+@public(only_method=True)
+def apply_(input: Any, callable: Callable[[Any], Any]) -> Any:
+    """Put ``callable(element)`` in the place of each element. One Python call an element: slow.
+
+    Raises:
+        RuntimeError: the input requires grad.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.tensor([1.0, 4.0]).apply_(lambda v: v + 1)
+        tensor([2., 5.])
+    """
+    return _each("apply_", callable, input)
+
+
+@public(only_method=True)
+def map_(input: Any, tensor: Any, callable: Callable[[Any, Any], Any]) -> Any:
+    """Put ``callable(element, other element)`` in the place of each element; see :func:`apply_`."""
+    return _each("map_", callable, input, tensor)
+
+
+@public(only_method=True)
+def map2_(input: Any, x: Any, y: Any, callable: Callable[[Any, Any, Any], Any]) -> Any:
+    """Put ``callable(element, element of x, element of y)`` in the place of each element; see :func:`apply_`."""
+    return _each("map2_", callable, input, x, y)
+
+
+def _each(name: str, function: Callable[..., Any], *tensors: Any) -> Any:
+    for position, t in enumerate(tensors):
+        if not isinstance(t, TensorBase):
+            raise not_a_tensor(name, position, t)
+        if t.requires_grad:
+            raise RuntimeError(
+                f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead."
+            )
+    input = tensors[0]
+    values = [t.expand(input.shape).reshape(-1).tolist() for t in tensors]
+    found = [function(*elements) for elements in zip(*values, strict=True)]
+    return input.copy_(input.new_tensor(found).reshape(input.shape))

@@ -1,0 +1,1 @@
+"""Sums, means, extremes, norms and other results of many numbers; running results; histograms."""
