@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, NoReturn
 
-from ._core import rng
-from ._core.device import device as _Device
-from .backends import DeviceUnavailableError, backend_for
-from .backends.base import Backend
-from .backends.registry import loaded_backends
+from .._core import rng
+from .._core.device import device as _Device
+from ..backends import DeviceUnavailableError, backend_for
+from ..backends.base import Backend
+from ..backends.registry import loaded_backends
 
 __all__ = [
     "current_device",
