@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import warnings as _warnings
+from typing import Any as _Any
 
 # Overflow and division by zero give inf and nan without a word, as in PyTorch. NumPy's warnings name the calling
 # module, so that this leaves the warnings of other packages as they are.
@@ -86,6 +87,8 @@ from math import e, inf, nan, pi  # isort: skip
 
 from .ops._arguments import guard_all as _guard_all  # isort: skip
 
+from . import _lazy  # isort: skip
+
 for _space in (fft, linalg, nn.functional, signal.windows, special):
     _guard_all(vars(_space), _space.__name__)
 
@@ -94,3 +97,12 @@ short, int, long = int16, int32, int64
 half, float, double = float16, float32, float64
 chalf, cfloat, cdouble = complex32, complex64, complex128
 bool = _BY_NAME["bool"]
+
+
+def __getattr__(name: str) -> _Any:
+    found = globals()[name] = _lazy.load(name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_lazy.MODULES, *_lazy.NAMES})

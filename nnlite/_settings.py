@@ -7,6 +7,7 @@ from typing import Any
 
 from ._core import dtypes
 from ._core.device import set_default_device
+from .backends._flags import Precision, shared
 from .typed import _TypedTensor
 
 __all__ = [
@@ -26,13 +27,12 @@ __all__ = [
 ]
 
 _MODES = ("default", "warn", "error")
-_PRECISIONS = ("highest", "high", "medium")
+_PRECISIONS: tuple[Precision, ...] = ("highest", "high", "medium")
 
 
 class _Settings:
     deterministic = 0
     """The position in ``_MODES``."""
-    precision = "highest"
     warn_always = False
 
 
@@ -91,7 +91,7 @@ def get_deterministic_debug_mode() -> int:
     return _settings.deterministic
 
 
-def set_float32_matmul_precision(precision: str) -> None:
+def set_float32_matmul_precision(precision: Precision) -> None:
     """How precise products of float32 matrices have to be: ``"highest"``, ``"high"``, ``"medium"``.
 
     They are computed in float32 in any case, which is right for all three.
@@ -104,12 +104,12 @@ def set_float32_matmul_precision(precision: str) -> None:
         >>> nnlite.set_float32_matmul_precision("highest")
     """
     if precision in _PRECISIONS:  # PyTorch says nothing of other words
-        _settings.precision = precision
+        shared.matmul_precision = precision
 
 
-def get_float32_matmul_precision() -> str:
+def get_float32_matmul_precision() -> Precision:
     """What :func:`nnlite.set_float32_matmul_precision` was told."""
-    return _settings.precision
+    return shared.matmul_precision
 
 
 def set_warn_always(b: bool, /) -> None:

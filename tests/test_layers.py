@@ -34,6 +34,7 @@ LAYERS = [
     ["nnlite.fft", "nnlite.linalg", "nnlite.nn", "nnlite.special", "nnlite.signal"],
     [
         "nnlite.__config__",
+        "nnlite._lazy",
         "nnlite._settings",
         "nnlite._threads",
         "nnlite.cuda",
