@@ -13,6 +13,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -21,6 +22,11 @@ from ..tensor import Tensor
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
+_MOST_OF_DEFLATE = 1032
+"""A compressed byte stands for at most this many bytes."""
+
+_MOST_DIMENSIONS = 64
+_CHUNK = 1 << 22
 
 
 def read_idx(path: str | os.PathLike[str]) -> Tensor:
@@ -42,36 +48,63 @@ def read_idx(path: str | os.PathLike[str]) -> Tensor:
         ...     read_idx(path)
         tensor([7, 2, 1], dtype=torch.uint8)
     """
-    data = Path(path).read_bytes()
-    if data.startswith(_GZIP_MAGIC):
+    with open(path, "rb") as file:
+        compressed = file.read(2) == _GZIP_MAGIC
+        file.seek(0)
+        size = os.fstat(file.fileno()).st_size
         try:
-            data = gzip.decompress(data)
-        except (EOFError, OSError, zlib.error) as error:
+            stream = gzip.GzipFile(fileobj=file) if compressed else file
+            return from_numpy(
+                _parse(cast(BinaryIO, stream), str(path), size * _MOST_OF_DEFLATE if compressed else size)
+            )
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ValueError(f"read_idx: {path} is a damaged or truncated gzip file: {error}") from error
-    return from_numpy(_parse(data, str(path)))
 
 
-def _parse(data: bytes, path: str) -> np.ndarray:
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES:
-        start_bytes = data[:4].hex(" ") or "nothing"
-        raise ValueError(f"read_idx: {path} is not an IDX file: it starts with {start_bytes}")
-    dtype, ndim = np.dtype(_TYPES[data[2]]), data[3]
-    start = 4 + 4 * ndim
-    if len(data) < start:
+def _parse(file: BinaryIO, path: str, most: int) -> np.ndarray:
+    """The array in a file that holds at most ``most`` bytes; a header that promises more is not believed."""
+    head = file.read(4)
+    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES:
+        raise ValueError(f"read_idx: {path} is not an IDX file: it starts with {head.hex(' ') or 'nothing'}")
+    dtype, ndim = np.dtype(_TYPES[head[2]]), head[3]
+    sizes = file.read(4 * ndim)
+    if len(sizes) < 4 * ndim:
         raise ValueError(
-            f"read_idx: {path} is truncated: expected a header of {start} bytes for {ndim} dimensions, "
-            f"got {len(data)} bytes"
+            f"read_idx: {path} is truncated: expected a header of {4 + 4 * ndim} bytes for {ndim} dimensions, "
+            f"got {4 + len(sizes)} bytes"
         )
-    shape = struct.unpack_from(f">{ndim}I", data, 4)
+    shape = struct.unpack(f">{ndim}I", sizes)
+    start = 4 + 4 * ndim
     expected = start + math.prod(shape) * dtype.itemsize
-    if len(data) != expected:
-        what = "is truncated" if len(data) < expected else "goes on after its last element"
+    if ndim > _MOST_DIMENSIONS:
+        raise ValueError(f"read_idx: {path} has {ndim} dimensions; NumPy arrays have at most {_MOST_DIMENSIONS}")
+    data = _read_all(file, expected - start + 1) if expected <= most else b""
+    got = start + len(data)
+    if expected > most or got != expected:
+        what = "goes on after its last element" if got > expected else "is truncated"
+        if got > expected:
+            got += _count_rest(file)
         raise ValueError(
             f"read_idx: {path} {what}: expected {expected} bytes for shape {tuple(shape)} of "
-            f"{dtype.newbyteorder('=').name}, got {len(data)}"
+            f"{dtype.newbyteorder('=').name}, got {f'at most {most}' if expected > most else got}"
         )
-    array = np.frombuffer(data, dtype, offset=start).reshape(shape)
+    array = np.frombuffer(data, dtype).reshape(shape)
     return array.astype(dtype.newbyteorder("="))
+
+
+def _read_all(file: BinaryIO, count: int) -> bytearray:
+    """Up to ``count`` bytes. Memory is taken as they come, not as many as the header promises."""
+    data = bytearray()
+    while len(data) < count and (chunk := file.read(min(_CHUNK, count - len(data)))):
+        data += chunk
+    return data
+
+
+def _count_rest(file: BinaryIO) -> int:
+    count = 0
+    while chunk := file.read(_CHUNK):
+        count += len(chunk)
+    return count
 
 
 def find_idx(folder: str | os.PathLike[str], name: str) -> Path:

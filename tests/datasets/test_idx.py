@@ -93,3 +93,17 @@ def test_find_idx(tmp_path, name):
 def test_find_idx_names_what_it_tried(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"tried t10k-labels-idx1-ubyte, t10k-labels-idx1-ubyte.gz, "):
         find_idx(tmp_path, "t10k-labels-idx1-ubyte")
+
+
+def test_a_compressed_file_that_promises_more_than_it_can_hold(tmp_path):
+    path = tmp_path / "file.gz"
+    path.write_bytes(gzip.compress(struct.pack(">HBBI", 0, 8, 1, 2**32 - 1) + bytes(100)))
+    with pytest.raises(ValueError, match=r"truncated: expected 4294967303 bytes .* got at most \d+"):
+        read_idx(path)
+
+
+def test_more_dimensions_than_numpy_has(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(bytes([0, 0, 8, 255]) + bytes([0, 0, 0, 1]) * 255 + b"x")
+    with pytest.raises(ValueError, match="255 dimensions; NumPy arrays have at most 64"):
+        read_idx(path)
