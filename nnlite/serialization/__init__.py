@@ -8,10 +8,39 @@ from typing import Any
 
 from ._atomic import replacing
 from ._globals import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
-from ._reader import read_checkpoint
+from ._inspect import get_unsafe_globals_in_checkpoint
+from ._options import (
+    LoadEndianness,
+    get_crc32_options,
+    get_default_load_endianness,
+    get_default_mmap_options,
+    maps_are_shared,
+    set_crc32_options,
+    set_default_load_endianness,
+    set_default_mmap_options,
+)
+from ._reader import default_restore_location, read_checkpoint
+from ._storages import location_tag
 from ._writer import write_checkpoint
 
-__all__ = ["add_safe_globals", "clear_safe_globals", "get_safe_globals", "load", "safe_globals", "save"]
+__all__ = [
+    "load",
+    "save",
+    "add_safe_globals",
+    "clear_safe_globals",
+    "get_safe_globals",
+    "get_unsafe_globals_in_checkpoint",
+    "safe_globals",
+    "LoadEndianness",
+    "default_restore_location",
+    "get_crc32_options",
+    "get_default_load_endianness",
+    "get_default_mmap_options",
+    "location_tag",
+    "set_crc32_options",
+    "set_default_load_endianness",
+    "set_default_mmap_options",
+]
 
 
 def save(
@@ -20,6 +49,7 @@ def save(
     pickle_module: Any = None,
     pickle_protocol: int = 2,
     _use_new_zipfile_serialization: bool = True,
+    _disable_byteorder_record: bool = False,
 ) -> None:
     r"""Write an object to a file that :func:`load` and ``torch.load`` read.
 
@@ -60,11 +90,11 @@ def save(
         )
     if isinstance(f, str | os.PathLike):
         with replacing(os.fspath(f)) as file:
-            write_checkpoint(obj, file, pickle_protocol)
+            write_checkpoint(obj, file, pickle_protocol, not _disable_byteorder_record)
         return
     if not hasattr(f, "write"):
         raise AttributeError("expected 'f' to be string, path, or a file-like object with a 'write' attribute")
-    write_checkpoint(obj, f, pickle_protocol)
+    write_checkpoint(obj, f, pickle_protocol, not _disable_byteorder_record)
 
 
 def load(
@@ -74,6 +104,7 @@ def load(
     *,
     weights_only: bool | None = True,
     mmap: bool | None = None,
+    **pickle_load_args: Any,
 ) -> Any:
     r"""Read an object that :func:`save` or ``torch.save`` wrote.
 
@@ -91,6 +122,9 @@ def load(
             it only for files that you trust.** Whole modules need it.
         mmap: True maps the file into memory and reads tensors when they are used; writing to them does not change the
             file.
+        encoding: of the strings that Python 2 wrote (default ``"utf-8"``); ``"bytes"`` leaves them bytes.
+
+    Files in PyTorch's format from before version 1.6 are read, too.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -108,10 +142,15 @@ def load(
     """
     if pickle_module is not None and pickle_module is not pickle:
         raise NotImplementedError("load: pickle_module can only be Python's pickle")
+    encoding = pickle_load_args.pop("encoding", "utf-8")
+    if pickle_load_args:
+        raise TypeError(
+            f"load() got unexpected keyword arguments {sorted(pickle_load_args)}; of pickle's it takes 'encoding'"
+        )
     only_data = weights_only is None or bool(weights_only)
     if isinstance(f, str | os.PathLike):
-        with open(f, "rb") as file:
-            return read_checkpoint(file, map_location, only_data, bool(mmap))
+        with open(f, "r+b" if mmap and maps_are_shared() else "rb") as file:
+            return read_checkpoint(file, map_location, only_data, bool(mmap), encoding)
     if mmap:
         raise ValueError("f must be a file path in order to use the mmap argument")
     for method in ("read", "seek", "tell"):
@@ -120,4 +159,4 @@ def load(
                 f"'{type(f).__name__}' object has no attribute '{method}'. You can only load from a file that is "
                 "seekable. Please pre-load the data into a buffer like io.BytesIO and try to load from it instead."
             )
-    return read_checkpoint(f, map_location, only_data, False)
+    return read_checkpoint(f, map_location, only_data, False, encoding)

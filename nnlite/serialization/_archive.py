@@ -11,11 +11,14 @@ import errno
 import mmap
 import os
 import struct
+import sys
 import zipfile
 import zlib
 from typing import Any
 
 import numpy as np
+
+from . import _options
 
 ALIGNMENT = 64
 _MARK_32 = 0xFFFFFFFF  # in the place of a number that stands in the zip64 fields
@@ -54,7 +57,7 @@ class ArchiveWriter:
         view = memoryview(data).cast("B")
         size, offset = len(view), self._position
         path = f"{self._root}/{name}".encode("ascii")
-        crc = zlib.crc32(view)
+        crc = zlib.crc32(view) if _options.get_crc32_options() else 0
         big = size >= _LARGE
         size_32 = _MARK_32 if big else size
         far = offset >= _LARGE
@@ -87,6 +90,11 @@ class ArchiveWriter:
         self._write(_END.pack(0x06054B50, 0, 0, *ends, 0))
 
 
+def _map(file: Any) -> mmap.mmap:
+    access = mmap.ACCESS_WRITE if _options.maps_are_shared() else mmap.ACCESS_COPY
+    return mmap.mmap(file.fileno(), 0, access=access)
+
+
 def _damaged(what: str) -> RuntimeError:
     return RuntimeError(
         f"load: the checkpoint is damaged or cut off: {what}. Fetch or write the file again; "
@@ -113,7 +121,7 @@ class ArchiveReader:
                 raise  # the disk, not the archive
             raise _damaged(f"failed finding central directory ({error})") from None
         self._left = self.size
-        self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) if mapped else None
+        self._map = _map(file) if mapped else None
         self.root = self._find_root()
         self.little_endian = self._byte_order() == b"little"
 
@@ -136,7 +144,9 @@ class ArchiveReader:
     def _byte_order(self) -> bytes:
         # Archives written before PyTorch 2.1 have no such entry; they are little-endian in practice.
         if f"{self.root}byteorder" not in self._entries:
-            return b"little"
+            native = _options.get_default_load_endianness() is _options.LoadEndianness.NATIVE
+            big = _options.get_default_load_endianness() is _options.LoadEndianness.BIG
+            return b"big" if big or (native and sys.byteorder == "big") else b"little"
         order = self.read("byteorder")
         if order not in (b"little", b"big"):
             raise _damaged(f"unknown byte order {order[:20]!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _compat_pickle
 import contextlib
 import functools
 import pickle
@@ -12,18 +13,23 @@ from typing import Any
 
 import numpy as np
 
+from .._core import layout
 from .._core.device import device
 from .._core.dtypes import BY_NAME, dtype
 from .._core.size import Size
 from ..nn.parameter import Parameter
 from ..tensor import Tensor
 from ._tensors import STORAGE_DTYPES, StorageClass, rebuild_tensor
-from ._unpickler import DataUnpickler, Function, WithState, check_key
+from ._unpickler import DataUnpickler, Function, check_key, plain
 
 _BLOCKED_MODULES = frozenset({"sys", "os", "posix", "nt"})
 """Never allowed, whatever the user lists."""
 
 # Functions that the pickle may call. The first argument is the interpreter.
+
+
+def _tensor_v1(u: Any, storage: Any, offset: Any, size: Any, stride: Any) -> Any:
+    return rebuild_tensor(storage, None, offset, size, stride, False)
 
 
 def _tensor_v2(
@@ -142,60 +148,87 @@ def _device(u: Any, kind: Any, index: Any = None) -> device:
 
 
 def _layout(u: Any, name: Any) -> Any:
-    raise pickle.UnpicklingError(
-        f"the layout {name!r:.50}: nnlite has dense tensors only; save x.to_dense() in PyTorch"
-    )
+    known = {str(kind): kind for kind in vars(layout).values() if isinstance(kind, layout.layout)}
+    if type(name) is not str or name not in known:
+        raise pickle.UnpicklingError(f"torch has no layout {name!r:.50}")
+    return known[name]
 
 
-class _NumpyDtype(WithState):
-    """The dtype of a NumPy scalar, of which only plain numbers are allowed."""
+# NumPy. Numbers are allowed, arrays where the user allows them, as in PyTorch.
 
-    def __init__(self, u: Any, code: Any, align: Any = False, copy: Any = True) -> None:
-        if type(code) is not str or not re.fullmatch(r"b1|[iu][1248]|f[248]|c(8|16)", code):
-            raise pickle.UnpicklingError(f"a NumPy scalar of the dtype {code!r:.50}; convert it with .item() first")
-        self.dtype = np.dtype(code)
 
-    def set_state(self, state: Any) -> None:
-        order = state[1] if type(state) is tuple and len(state) > 1 else None
-        if order not in ("<", ">", "|", "="):
-            raise pickle.UnpicklingError("a NumPy dtype with a byte order that is none")
-        self.dtype = self.dtype.newbyteorder(order)
+def _numpy_dtype(u: Any, code: Any, align: Any = False, copy: Any = True) -> np.dtype:
+    """A new dtype object: its byte order is set afterwards."""
+    if type(code) is not str or not re.fullmatch(r"b1|[iu][1248]|f[248]|c(8|16)|[SU]\d{1,6}", code):
+        raise pickle.UnpicklingError(
+            f"NumPy's dtype {code!r:.50} is not one of plain numbers or text; convert it with .item() or .tolist()"
+        )
+    return np.dtype(code, copy=True)
 
 
 def _numpy_scalar(u: Any, kind: Any, data: Any) -> Any:
-    if type(kind) is not _NumpyDtype or type(data) is not bytes or len(data) != kind.dtype.itemsize:
+    if not isinstance(kind, np.dtype) or type(data) is not bytes or len(data) != kind.itemsize or not data:
         raise pickle.UnpicklingError("a NumPy scalar that is not a plain number")
-    return np.frombuffer(data, kind.dtype).astype(kind.dtype.newbyteorder("="))[0]
+    return np.frombuffer(data, kind).astype(kind.newbyteorder("="))[0]
 
 
-def _function(module: str, name: str, call: Callable[..., Any], cls: type | None = None) -> tuple[Any, Function]:
-    return (module, name), Function(f"{module}.{name}", call, cls)
+def _numpy_empty(u: Any, kind: Any, shape: Any, code: Any) -> Any:
+    """An array that gets its shape and values as its state."""
+    if type(kind) is not Function or kind.cls is not np.ndarray or shape != (0,):
+        raise pickle.UnpicklingError("a NumPy array that is not made as NumPy makes it")
+    return np.empty(0, np.uint8)
+
+
+def _numpy_from_buffer(u: Any, data: Any, kind: Any, shape: Any, order: Any) -> Any:
+    if not isinstance(data, bytes | bytearray) or not isinstance(kind, np.dtype) or type(shape) is not tuple:
+        raise pickle.UnpicklingError("a NumPy array that is not made of bytes")
+    u.charge(len(data) // 8)
+    return np.frombuffer(bytearray(data), kind).reshape(shape, order=order)
+
+
+def _refuse_array() -> Any:
+    raise pickle.UnpicklingError("a NumPy array that is not made as NumPy makes it")
+
+
+def _function(
+    module: str, name: str, call: Callable[..., Any], cls: type | None = None, target: Any = None
+) -> tuple[Any, Function]:
+    return (module, name), Function(f"{module}.{name}", call, cls, target)
 
 
 TABLE: dict[tuple[str, str], Any] = dict(
     [
+        _function("torch._utils", "_rebuild_tensor", _tensor_v1),
         _function("torch._utils", "_rebuild_tensor_v2", _tensor_v2),
         _function("torch._utils", "_rebuild_tensor_v3", _tensor_v3),
         _function("torch._utils", "_rebuild_parameter", _parameter),
         _function("torch._utils", "_rebuild_parameter_with_state", _parameter_with_state),
         _function("torch._tensor", "_rebuild_from_type_v2", _from_type),
         _function("torch.serialization", "_get_layout", _layout),
-        _function("torch", "Size", _size),
-        _function("torch", "device", _device),
-        _function("collections", "OrderedDict", _ordered_dict),
-        _function("collections", "Counter", _counter),
+        _function("torch", "Size", _size, target=Size),
+        _function("torch", "device", _device, target=device),
+        _function("collections", "OrderedDict", _ordered_dict, target=OrderedDict),
+        _function("collections", "Counter", _counter, target=Counter),
         _function("_codecs", "encode", _encode),
-        _function("builtins", "set", _set(set)),
-        _function("builtins", "frozenset", _set(frozenset)),
-        _function("builtins", "bytearray", _bytes(bytearray)),
-        _function("builtins", "bytes", _bytes(bytes)),
-        _function("builtins", "complex", _complex),
-        _function("numpy", "dtype", _NumpyDtype),
+        _function("builtins", "set", _set(set), target=set),
+        _function("builtins", "frozenset", _set(frozenset), target=frozenset),
+        _function("builtins", "bytearray", _bytes(bytearray), target=bytearray),
+        _function("builtins", "bytes", _bytes(bytes), target=bytes),
+        _function("builtins", "complex", _complex, target=complex),
+        _function("numpy", "dtype", _numpy_dtype, target=np.dtype),
         _function("numpy._core.multiarray", "scalar", _numpy_scalar),
-        _function("numpy.core.multiarray", "scalar", _numpy_scalar),
     ]
 )
 """(module, name) -> what stands for the global."""
+ON_REQUEST: dict[tuple[str, str], Function] = dict(
+    [
+        _function("numpy", "ndarray", lambda u, *arguments: _refuse_array(), np.ndarray),
+        _function("numpy._core.multiarray", "_reconstruct", _numpy_empty),
+        _function("numpy._core.numeric", "_frombuffer", _numpy_from_buffer),
+    ]
+)
+"""What stands for these globals where the user allows them: what NumPy writes for an array, and no more."""
+
 TABLE["torch", "Tensor"] = Tensor
 TABLE["torch.nn.parameter", "Parameter"] = Parameter
 TABLE.update({("torch", name): kind for name, kind in BY_NAME.items()})
@@ -208,14 +241,21 @@ _OTHER_DTYPES = re.compile(r"(uint(16|32|64|[1-7])|int[1-7]|float[48]_\w+|comple
 _allowed_by_user: dict[tuple[str, str], Any] = {}
 
 
+def canonical(module: str, name: str) -> tuple[str, str]:
+    """The present name of a global; protocol 2 keeps Python 2's (``__builtin__.xrange``), old files NumPy 1's."""
+    if (module, name) in _compat_pickle.NAME_MAPPING:
+        return _compat_pickle.NAME_MAPPING[module, name]
+    module = _compat_pickle.IMPORT_MAPPING.get(module, module)
+    return ("numpy._core" + module[len("numpy.core") :] if module.startswith("numpy.core.") else module), name
+
+
 def find_global(module: str, name: str) -> Any:
     """What stands for a global in a pickle of data.
 
     Raises:
         pickle.UnpicklingError: it is not allowed; the message names it and says what to do.
     """
-    if module == "__builtin__":  # Python 2's name, which protocol 2 keeps
-        module = "builtins"
+    module, name = canonical(module, name)
     found = TABLE.get((module, name))
     if found is not None:
         return found
@@ -228,6 +268,8 @@ def find_global(module: str, name: str) -> Any:
             "save them again"
         )
     if (module, name) in _allowed_by_user:
+        if (module, name) in ON_REQUEST:
+            return ON_REQUEST[module, name]
         return _allowed_by_user[module, name]
     raise pickle.UnpicklingError(
         f"Unsupported global: GLOBAL {full} was not an allowed global by default. If you trust this class or function, "
@@ -253,8 +295,8 @@ def _names_of(allowed: Any) -> tuple[tuple[str, str], Any]:
         if type(path) is not str:
             raise TypeError(f"Expected second item in tuple to be str of callable full path, but got: {type(path)}")
         module, _, name = path.rpartition(".")
-        return (module, name), target
-    return (allowed.__module__, allowed.__qualname__), allowed
+        return canonical(module, name), target
+    return canonical(allowed.__module__, allowed.__qualname__), allowed
 
 
 def add_safe_globals(safe_globals: Iterable[Any]) -> None:
@@ -274,16 +316,17 @@ def add_safe_globals(safe_globals: Iterable[Any]) -> None:
     for allowed in safe_globals:
         key, target = _names_of(allowed)
         call = functools.partial(_call_allowed, target)
-        _allowed_by_user[key] = Function(".".join(key), call, target if isinstance(target, type) else None)
+        cls = target if isinstance(target, type) else None
+        _allowed_by_user[key] = Function(".".join(key), call, cls, target)
 
 
 def _call_allowed(target: Callable[..., Any], u: DataUnpickler, *arguments: Any) -> Any:
-    return target(*arguments)
+    return target(*map(plain, arguments))
 
 
 def get_safe_globals() -> list[Any]:
     """What ``add_safe_globals`` has allowed."""
-    return [f.call.args[0] for f in _allowed_by_user.values()]
+    return [f.target for f in _allowed_by_user.values()]
 
 
 def clear_safe_globals() -> None:

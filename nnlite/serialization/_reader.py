@@ -12,18 +12,17 @@ import numpy as np
 
 from .._core.device import available, device
 from .._core.tensor_base import wrap
-from ..backends import DeviceUnavailableError, backend_for
+from ..backends import DeviceUnavailableError, backend_for, backend_of
 from ..tensor import Tensor
 from ._archive import ArchiveReader
 from ._globals import TABLE, allowed_classes, find_global
+from ._legacy import MAGIC, LegacyStorages, read_legacy
 from ._tensors import StorageClass, StorageLoader
 from ._unpickler import DataUnpickler, Function
 
 _PACKAGE = __name__.partition(".")[0]
+_PACKAGES = ("nn", "optim")
 _ZIP = b"PK\x03\x04"
-_LEGACY = b"\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
-"""How files from before PyTorch 1.6 begin: the pickle of a magic number."""
-
 _DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, AssertionError, RecursionError)
 """What the instructions of a damaged pickle lead to."""
 
@@ -36,7 +35,9 @@ class _Raised(Exception):
         self.error = error
 
 
-def read_checkpoint(file: Any, map_location: Any, weights_only: bool, mapped: bool) -> Any:
+def read_checkpoint(
+    file: Any, map_location: Any, weights_only: bool, mapped: bool = False, encoding: str = "utf-8"
+) -> Any:
     """Load the object in an open file.
 
     Raises:
@@ -44,15 +45,34 @@ def read_checkpoint(file: Any, map_location: Any, weights_only: bool, mapped: bo
         RuntimeError: the archive is cut off or damaged, or a device of the file is not there.
         pickle.UnpicklingError: it is no checkpoint, or names something that is not allowed.
     """
-    _check_kind(file)
-    archive = ArchiveReader(file, mapped)
-    loader = StorageLoader(archive, functools.partial(_place, map_location))
-    data = archive.read("data.pkl")
+    legacy = _is_legacy(file)
+    place = functools.partial(_place, map_location)
+    loader: StorageLoader | LegacyStorages
+    if legacy:
+        if mapped:
+            raise RuntimeError(
+                "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True)`; load "
+                "this one without mmap, and save it again"
+            )
+        data = file.read()
+        loader = LegacyStorages(len(data), place)
+    else:
+        archive = ArchiveReader(file, mapped)
+        loader = StorageLoader(archive, place)
+        data = archive.read("data.pkl")
+
+    def load_one(start: int) -> tuple[Any, int]:
+        if not weights_only:
+            stream = io.BytesIO(data)
+            stream.seek(start)
+            return _AnyUnpickler(stream, loader, encoding).load(), stream.tell()
+        unpickler = DataUnpickler(data, find_global, loader, allowed_classes(), start, encoding)
+        return unpickler.load(), unpickler.end
+
     if not weights_only:
-        return _AnyUnpickler(io.BytesIO(data), loader).load()
-    unpickler = DataUnpickler(data, find_global, loader, allowed_classes())
+        return read_legacy(data, loader, load_one) if isinstance(loader, LegacyStorages) else load_one(0)[0]
     try:
-        return unpickler.load()
+        return read_legacy(data, loader, load_one) if isinstance(loader, LegacyStorages) else load_one(0)[0]
     except _Raised as raised:
         raise raised.error from None
     except pickle.UnpicklingError as error:
@@ -63,22 +83,17 @@ def read_checkpoint(file: Any, map_location: Any, weights_only: bool, mapped: bo
         ) from None
 
 
-def _check_kind(file: Any) -> None:
-    """Raise unless the file begins as a zip archive does."""
+def _is_legacy(file: Any) -> bool:
+    """Whether the file is of the format from before PyTorch 1.6; raises unless it is that or a zip archive."""
     start = file.tell()
-    head = file.read(len(_LEGACY))
+    head = file.read(len(MAGIC))
     file.seek(start)
     if not isinstance(head, bytes):
         raise TypeError("load: the file is open as text; open it with mode 'rb'")
     if not head:
         raise EOFError("Ran out of input: the checkpoint is empty")
-    if head.startswith(_ZIP):
-        return
-    if head == _LEGACY:
-        raise pickle.UnpicklingError(
-            "load: this checkpoint is in the format from before PyTorch 1.6, which nnlite does not read. Load it in "
-            "PyTorch and write it again: torch.save(torch.load(path), path)."
-        )
+    if head.startswith(_ZIP) or head == MAGIC:
+        return head == MAGIC
     raise pickle.UnpicklingError(
         f"load: this is not a checkpoint of save: it begins with {head!r}, not as a zip archive does"
     )
@@ -163,8 +178,8 @@ def _unavailable(where: device, reason: Exception) -> str:
 class _AnyUnpickler(pickle.Unpickler):
     """Python's own unpickler; what the file calls ``torch`` is nnlite's."""
 
-    def __init__(self, file: io.BytesIO, loader: StorageLoader) -> None:
-        super().__init__(file, encoding="utf-8")
+    def __init__(self, file: io.BytesIO, loader: StorageLoader | LegacyStorages, encoding: str) -> None:
+        super().__init__(file, encoding=encoding)
         self._loader = loader
 
     def persistent_load(self, identity: Any) -> Any:
@@ -195,13 +210,37 @@ class _Call:
 
 def _counterpart(module: str, name: str) -> Any:
     """nnlite's object of the name that PyTorch has for its own."""
+    own = _PACKAGE + module[len("torch") :]
+    # A layer may stand in another file than PyTorch's; its package lists it.
+    for place in (own, *(f"{_PACKAGE}.{package}" for package in _PACKAGES if module.startswith(f"torch.{package}."))):
+        try:
+            found: Any = importlib.import_module(place)
+            for part in name.split("."):
+                found = getattr(found, part)
+        except (ImportError, AttributeError):
+            continue
+        return found
+    raise pickle.UnpicklingError(
+        f"load: the file names {module}.{name}, for which nnlite has no counterpart. Save the state_dict() in "
+        "PyTorch and load that."
+    )
+
+
+def default_restore_location(storage: Any, location: str) -> Any:
+    """The storage on the device that a file calls ``location``: for functions that are given as ``map_location``.
+
+    Raises:
+        RuntimeError: there is no such device, here or at all.
+
+    Example:
+        >>> import io, nnlite
+        >>> file = io.BytesIO()
+        >>> nnlite.save(nnlite.arange(3), file)
+        >>> restore = nnlite.serialization.default_restore_location
+        >>> nnlite.load(file, map_location=lambda storage, location: restore(storage, "cpu"))
+        tensor([0, 1, 2])
+    """
     try:
-        found: Any = importlib.import_module(_PACKAGE + module[len("torch") :])
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError):
-        raise pickle.UnpicklingError(
-            f"load: the file names {module}.{name}, for which nnlite has no counterpart. Save the state_dict() in "
-            "PyTorch and load that."
-        ) from None
-    return found
+        return wrap(_restore(backend_of(storage._a).to_host(storage._a), location))
+    except _Raised as raised:
+        raise raised.error from None

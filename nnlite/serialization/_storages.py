@@ -55,6 +55,18 @@ def location_of(array: Any) -> str:
     return str(device) if device.type in _PYTORCH_DEVICES else "cpu"
 
 
+def location_tag(storage: Any) -> str:
+    """The device of a storage or tensor as ``save`` writes it down.
+
+    Example:
+        >>> import nnlite
+        >>> nnlite.serialization.location_tag(nnlite.ones(2).untyped_storage())
+        'cpu'
+    """
+    device = storage.device
+    return str(device) if device.type in _PYTORCH_DEVICES else "cpu"
+
+
 class Storage:
     """The addresses ``low`` to ``high`` of one device, as elements of one dtype; ``first`` is an array at ``low``."""
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import pickle
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from .._core.dtypes import BY_NAME, dtype
 from .._core.tensor_base import wrap
 from ..backends import backend_of
+from ..storage import TypedStorage
 from ._archive import ArchiveReader
 from ._storages import STORAGE_CLASSES
 
@@ -36,25 +38,38 @@ class StorageClass:
         self.dtype = of
 
 
-class LoadedStorage:
+class Source(Protocol):
+    """Where the memory of a checkpoint comes from."""
+
+    def elements(self, key: str, location: str, kind: dtype, nbytes: int) -> Any:
+        """The storage ``key`` as a one-dimensional array of dtype ``kind`` on its device."""
+
+    def charge(self, nbytes: int) -> None:
+        """Account for memory beyond the storages."""
+
+
+class LoadedStorage(TypedStorage):
     """One piece of memory of the checkpoint. It is read when the first tensor asks for it."""
 
-    __slots__ = ("_key", "_loader", "_location", "dtype", "nbytes")
-
-    def __init__(self, loader: StorageLoader, key: str, location: str, numel: int, kind: dtype | None) -> None:
+    def __init__(self, loader: Source, key: str, location: str, numel: int, kind: dtype | None) -> None:
         self._loader = loader
         self._key = key
         self._location = location
-        self.dtype = kind
-        self.nbytes = numel * (1 if kind is None else kind.itemsize)
+        self.kind = kind
+        self.length = numel * (1 if kind is None else kind.itemsize)
 
     def elements(self, kind: dtype) -> Any:
         """The elements, one after another, on the device of the tensors."""
-        return self._loader.elements(self._key, self._location, kind, self.nbytes)
+        return self._loader.elements(self._key, self._location, kind, self.length)
 
     def charge(self, nbytes: int) -> None:
         """Account for memory beyond the storages."""
         self._loader.charge(nbytes)
+
+    @functools.cached_property
+    def _tensor(self) -> Any:
+        """The elements as a tensor, for a storage that stands in the checkpoint on its own."""
+        return wrap(self.elements(self.kind or BY_NAME["uint8"]))
 
 
 class StorageLoader:
@@ -107,11 +122,11 @@ def rebuild_tensor(
     """A tensor of ``size`` and ``stride`` that begins ``offset`` elements after the start of a storage."""
     if not isinstance(storage, LoadedStorage):
         raise pickle.UnpicklingError(f"a tensor without a storage: {type(storage)}")
-    kind = storage.dtype if kind is None else kind
+    kind = storage.kind if kind is None else kind
     if kind is None:
         raise pickle.UnpicklingError("a tensor of an untyped storage has no dtype")
     elements = storage.elements(kind)
-    _check_layout(offset, size, stride, kind.itemsize, storage.nbytes // kind.itemsize)
+    _check_layout(offset, size, stride, kind.itemsize, storage.length // kind.itemsize)
     array = _strided(elements, offset, tuple(size), tuple(stride))
     for name, value in ({} if metadata is None else metadata).items():
         if name not in ("conj", "neg"):

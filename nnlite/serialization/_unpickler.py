@@ -12,42 +12,39 @@ from __future__ import annotations
 
 import pickle
 import struct
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Collection
 from typing import Any
+
+import numpy as np
 
 from .._core.device import device
 from .._core.dtypes import dtype
 from ..tensor import Tensor
 
-_MAPPINGS = (dict, OrderedDict, Counter)
+_MAPPINGS = (dict, OrderedDict, Counter, defaultdict)
 _KEYS = (str, int, float, complex, bytes, bool, type(None), dtype, device, Tensor)
 _MAX_KEY_PARTS = 1000
+_SET_CHARGE = 4  # an empty set takes four times the memory of an empty list
 
 
 class Function:
     """An allowed global that the pickle may call, as ``call(unpickler, *arguments)``.
 
-    ``cls`` is the class that it is, where the pickle may make objects of the class without calling it.
+    ``cls`` is the class that it is, where the pickle may make objects of the class without calling it; ``target`` is
+    what other functions get when they are given this one.
     """
 
-    __slots__ = ("call", "cls", "name")
+    __slots__ = ("call", "cls", "name", "target")
 
-    def __init__(self, name: str, call: Callable[..., Any], cls: type | None = None) -> None:
+    def __init__(self, name: str, call: Callable[..., Any], cls: type | None = None, target: Any = None) -> None:
         self.name = name
         self.call = call
         self.cls = cls
+        self.target = cls if target is None else target
 
     def __repr__(self) -> str:
         return f"<global {self.name}>"
-
-
-class WithState:
-    """An object that takes the state that the pickle has for it."""
-
-    def set_state(self, state: Any) -> None:
-        """Set the state; raises UnpicklingError where it is not as expected."""
-        raise NotImplementedError
 
 
 def check_key(key: Any) -> None:
@@ -78,6 +75,8 @@ class DataUnpickler:
             UnpicklingError for a name that is not allowed.
         persistent_load: turns a persistent id into an object.
         classes: the classes that the user allowed; the state of their objects is set as Python's unpickler sets it.
+        start: where in ``data`` the pickle begins.
+        text_encoding: of the strings that Python 2 wrote; "bytes" leaves them bytes.
 
     Raises:
         pickle.UnpicklingError: the pickle is damaged, asks for something that is not allowed, or would take more memory
@@ -91,16 +90,25 @@ class DataUnpickler:
         find_global: Callable[[str, str], Any],
         persistent_load: Callable[[Any], Any],
         classes: Collection[type] = (),
+        start: int = 0,
+        text_encoding: str = "utf-8",
     ) -> None:
         self._data = data
-        self._at = 0
+        self._at = start
+        self._text_encoding = text_encoding
         self._classes = classes
         self._find_global = find_global
         self._persistent_load = persistent_load
         self._stack: list[Any] = []
         self._outer: list[list[Any]] = []
-        self._memo: dict[int, Any] = {}
+        self._memo: list[Any] = []
+        self._far: dict[int, Any] = {}  # what a pickle puts beyond the end of its memo
         self._budget = 4 * len(data) + 1024
+
+    @property
+    def end(self) -> int:
+        """Where the pickle ended."""
+        return self._at
 
     def load(self) -> Any:
         """The object that the pickle describes."""
@@ -163,7 +171,8 @@ class DataUnpickler:
         count = self._number(form)
         if count < 0:
             raise pickle.UnpicklingError("a string of negative length")
-        self._stack.append(self._read(count).decode("utf-8"))  # written by Python 2
+        raw = self._read(count)  # written by Python 2
+        self._stack.append(raw if self._text_encoding == "bytes" else raw.decode(self._text_encoding))
 
     def _bytes(self, form: str) -> None:
         self._stack.append(self._read(self._number(form)))
@@ -185,9 +194,13 @@ class DataUnpickler:
 
     def _append(self, items: list[Any]) -> None:
         target = self._stack[-1]
-        if type(target) is not list:
+        if type(target) is not list and type(target) not in self._classes:
             raise pickle.UnpicklingError(f"Can only append to lists, but got {type(target)}")
         target.extend(items)
+
+    def _empty_set(self) -> None:
+        self.charge(_SET_CHARGE)
+        self._stack.append(set())
 
     def _add_items(self) -> None:
         items = self._pop_mark()
@@ -200,7 +213,7 @@ class DataUnpickler:
 
     def _set_items(self, items: list[Any]) -> None:
         target = self._stack[-1]
-        if type(target) not in _MAPPINGS:
+        if type(target) not in _MAPPINGS and type(target) not in self._classes:
             raise pickle.UnpicklingError(
                 f"Can only SETITEMS for dict, collections.OrderedDict, collections.Counter, but got {type(target)}"
             )
@@ -222,10 +235,15 @@ class DataUnpickler:
     # Instructions: memo
 
     def _put(self, index: int) -> None:
-        self._memo[index] = self._stack[-1]
+        if index == len(self._memo):
+            self._memo.append(self._stack[-1])
+        elif index < len(self._memo):
+            self._memo[index] = self._stack[-1]
+        else:
+            self._far[index] = self._stack[-1]
 
     def _get(self, index: int) -> None:
-        self._stack.append(self._memo[index])
+        self._stack.append(self._memo[index] if index < len(self._memo) else self._far[index])
 
     # Instructions: objects
 
@@ -249,15 +267,15 @@ class DataUnpickler:
             raise pickle.UnpicklingError(
                 f"Can only create new object for classes allowlisted via `add_safe_globals` but got {kind!r:.200}"
             )
-        self._stack.append(kind.cls.__new__(kind.cls, *arguments))
+        self._stack.append(kind.cls.__new__(kind.cls, *map(plain, arguments)))
 
     def _build(self) -> None:
         state = self._stack.pop()
         target = self._stack[-1]
         if type(target) is OrderedDict:
             _set_attributes(target, state)
-        elif isinstance(target, WithState):
-            target.set_state(state)
+        elif isinstance(target, np.dtype):
+            _set_byte_order(target, state)
         elif type(target) in self._classes:
             _restore_state(target, state)
         else:
@@ -285,6 +303,20 @@ def _set_attributes(target: OrderedDict[Any, Any], state: Any) -> None:
         if type(name) is not str or hasattr(OrderedDict, name):
             raise pickle.UnpicklingError(f"an OrderedDict cannot have the attribute {name!r:.100}")
         target.__dict__[name] = value
+
+
+def _set_byte_order(target: np.dtype, state: Any) -> None:
+    """The state of a NumPy dtype without parts: a version, the byte order, and nothing that matters."""
+    order = state[1] if type(state) is tuple and len(state) == 8 else None
+    if order not in ("<", ">", "|", "=") or state[2:5] != (None, None, None):
+        raise pickle.UnpicklingError("the state of a NumPy dtype that is not a number")
+    sizes = (target.itemsize, target.alignment) if target.kind in "SU" else (-1, -1)
+    target.__setstate__((3, order, None, None, None, *sizes, 0))  # type: ignore[attr-defined]
+
+
+def plain(value: Any) -> Any:
+    """What a function that the user allowed is given for ``value``."""
+    return value.target if type(value) is Function and value.target is not None else value
 
 
 def _restore_state(target: Any, state: Any) -> None:
@@ -339,7 +371,7 @@ INSTRUCTIONS: dict[int, _Instruction] = {
         pickle.EMPTY_TUPLE: _push(lambda u: ()),
         pickle.EMPTY_LIST: _push(lambda u: []),
         pickle.EMPTY_DICT: _push(lambda u: {}),
-        pickle.EMPTY_SET: _push(lambda u: set()),
+        pickle.EMPTY_SET: _U._empty_set,
         pickle.TUPLE1: lambda u: u._tuple_of(1),
         pickle.TUPLE2: lambda u: u._tuple_of(2),
         pickle.TUPLE3: lambda u: u._tuple_of(3),
@@ -353,7 +385,7 @@ INSTRUCTIONS: dict[int, _Instruction] = {
         # memo
         pickle.BINPUT: lambda u: u._put(u._number("<B")),
         pickle.LONG_BINPUT: lambda u: u._put(u._number("<I")),
-        pickle.MEMOIZE: lambda u: u._put(len(u._memo)),
+        pickle.MEMOIZE: lambda u: u._put(len(u._memo) + len(u._far)),
         pickle.BINGET: lambda u: u._get(u._number("<B")),
         pickle.LONG_BINGET: lambda u: u._get(u._number("<I")),
         # objects

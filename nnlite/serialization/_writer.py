@@ -13,11 +13,14 @@ import numpy as np
 
 from .._core.device import device
 from .._core.dtypes import dtype
+from .._core.layout import layout
 from .._core.size import Size
 from ..nn.parameter import Parameter
+from ..storage import TypedStorage, UntypedStorage
 from ..tensor import Tensor
 from ._archive import ArchiveWriter
 from ._storages import STORAGE_CLASSES, Storage, Storages, location_of
+from ._tensors import LoadedStorage
 
 
 class _Global:
@@ -139,11 +142,27 @@ class CheckpointPickler(pickle._Pickler):
             self.write(pickle.TUPLE + pickle.REDUCE)
         self.memoize(t)  # type: ignore[attr-defined]
 
+    def _save_storage(self, obj: TypedStorage | UntypedStorage) -> None:
+        """A storage on its own; one without a dtype is one of bytes, as in PyTorch."""
+        array = obj._tensor._a
+        storage, _ = self._storages.place(array, array)
+        identity = self._storage(storage, location_of(array))
+        if not isinstance(obj, TypedStorage) and storage.dtype_name != "uint8":
+            raise NotImplementedError(
+                f"save: an untyped storage of {storage.dtype_name} elements; save the tensor, or its storage()"
+            )
+        self.write(identity)
+        self.memoize(obj)  # type: ignore[attr-defined]
+
     def _save_name(self, obj: _Global) -> None:
         self.write(self._name(obj))
 
     def _save_dtype(self, obj: dtype) -> None:
         self.save(_torch(obj.name))
+
+    def _save_layout(self, obj: layout) -> None:
+        function = self._name(_torch("serialization._get_layout"))
+        self.write(function + _text(str(obj)) + pickle.TUPLE1 + pickle.REDUCE)
 
     def _save_size(self, obj: Size) -> None:
         self.write(self._name(_torch("Size")) + _integers(tuple(obj)) + pickle.TUPLE1 + pickle.REDUCE)
@@ -160,6 +179,8 @@ class CheckpointPickler(pickle._Pickler):
 
     dispatch[_Global] = _save_name
     dispatch[dtype] = _save_dtype
+    dispatch[UntypedStorage] = dispatch[TypedStorage] = dispatch[LoadedStorage] = _save_storage
+    dispatch[layout] = _save_layout
     dispatch[Size] = _save_size
     dispatch[device] = _save_device
     dispatch[Tensor] = dispatch[Parameter] = _save_tensor
@@ -173,8 +194,8 @@ def _attributes(t: Tensor) -> dict[str, Any]:
     return {name: value for name, value in t.__dict__.items() if name[0] != "_" or name in marks}
 
 
-def write_checkpoint(obj: Any, file: Any, protocol: int) -> None:
-    """Write ``obj`` to ``file``, which needs a ``write`` method only."""
+def write_checkpoint(obj: Any, file: Any, protocol: int, byteorder: bool = True) -> None:
+    """Write ``obj`` to ``file``, which needs a ``write`` method only; ``byteorder`` as a record, or not."""
     storages = Storages()
     while True:
         stream = io.BytesIO()
@@ -183,7 +204,8 @@ def write_checkpoint(obj: Any, file: Any, protocol: int) -> None:
             break
     archive = ArchiveWriter(file)
     archive.add("data.pkl", stream.getbuffer())
-    archive.add("byteorder", b"little")
+    if byteorder:
+        archive.add("byteorder", b"little")
     for storage in storages.in_use():
         archive.add(f"data/{storage.key}", _little_endian(storage))
     archive.add("version", b"3\n")

@@ -336,10 +336,59 @@ def test_a_tensor_from_their_gpu():
         assert nnlite.load(io.BytesIO(changed.getvalue()), map_location=where).tolist() == [0, 1, 2]
 
 
-def test_their_old_format_is_named():
-    data = torch_file({"a": torch.ones(2)}, _use_new_zipfile_serialization=False)
-    with pytest.raises(pickle.UnpicklingError, match=r"before PyTorch 1\.6"):
+def legacy(obj):
+    """The file of the format from before PyTorch 1.6."""
+    return torch_file(obj, _use_new_zipfile_serialization=False)
+
+
+@pytest.mark.parametrize("weights_only", [True, False])
+def test_we_read_their_old_format(weights_only, device, tmp_path):
+    base = torch.arange(24.0).reshape(4, 6)
+    state = OrderedDict(
+        w=torch.nn.Parameter(base.t()), head=base[:2], none=torch.empty(0), more=[1, "é", torch.Size([2])]
+    )
+    state._metadata = {"": {"version": 1}}
+    state.update({name: torch.tensor([0, 1, 3]).to(getattr(torch, name)) for name in DTYPES})
+    (tmp_path / "x.pt").write_bytes(legacy(state))
+    r = nnlite.load(tmp_path / "x.pt", map_location=device, weights_only=weights_only)
+    assert list(r) == list(state)
+    assert r._metadata == state._metadata
+    assert r["more"] == [1, "é", nnlite.Size([2])]
+    for name, value in state.items():
+        if name != "more":
+            same(r[name], value)
+            assert r[name].stride() == value.stride()
+            assert r[name].device.type == device.partition(":")[0]
+    with nnlite.no_grad():
+        r["w"].zero_()
+    assert r["head"].sum().item() == 0
+    with pytest.raises(RuntimeError, match="mmap can only be used"):
+        nnlite.load(tmp_path / "x.pt", mmap=True)
+
+
+def test_whole_modules_in_their_old_format():
+    theirs = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh())
+    data = legacy(theirs)
+    with pytest.raises(pickle.UnpicklingError, match=r"torch\.nn\.modules"):
         nnlite.load(io.BytesIO(data))
+    ours = nnlite.load(io.BytesIO(data), weights_only=False)
+    x = np.array([[1.0, -2.0]], np.float32)
+    np.testing.assert_allclose(
+        ours(nnlite.tensor(x)).detach().numpy(), theirs(torch.tensor(x)).detach().numpy(), rtol=1e-6
+    )
+
+
+def test_damaged_files_of_their_old_format():
+    good = legacy({"a": torch.arange(100.0), "b": torch.ones(3)})
+    for end in range(14, len(good), 11):
+        with pytest.raises((RuntimeError, EOFError, pickle.UnpicklingError)):
+            nnlite.load(io.BytesIO(good[:end]))
+    for old, new in (b"K\x64", b"K\x65"), (b"K\x64", b"M\xff\xff"), (b"FloatStorage", b"LongStorages"):
+        assert old in good
+        with pytest.raises((RuntimeError, pickle.UnpicklingError)):
+            nnlite.load(io.BytesIO(good.replace(old, new, 1)))
+    with pytest.raises(pickle.UnpicklingError, match="resolve_conj"):
+        nnlite.load(io.BytesIO(legacy(torch.tensor([1j]).conj())))
 
 
 def test_dtypes_that_we_lack_are_named():
@@ -367,6 +416,125 @@ def test_whole_modules_of_theirs():
     np.testing.assert_allclose(ours(nnlite.tensor(x)).detach().numpy(), expected, rtol=1e-6)
     with pytest.raises(pickle.UnpicklingError, match=r"torch\.fx\.graph\.Graph.*no counterpart"):
         nnlite.load(io.BytesIO(torch_file(torch.fx.Graph)), weights_only=False)
+
+
+MODULES = {
+    "linear": lambda nn: nn.Linear(2, 3), "conv": lambda nn: nn.Conv2d(1, 2, 3, padding="same"),
+    "transposed": lambda nn: nn.ConvTranspose2d(1, 2, 3), "batch_norm": lambda nn: nn.BatchNorm2d(2),
+    "layer_norm": lambda nn: nn.LayerNorm(3), "embedding": lambda nn: nn.Embedding(3, 4, padding_idx=0),
+    "dropout": lambda nn: nn.Dropout(0.3), "lstm": lambda nn: nn.LSTM(2, 3, 2, bidirectional=True),
+    "gru": lambda nn: nn.GRU(2, 3), "cell": lambda nn: nn.LSTMCell(2, 3),
+    "attention": lambda nn: nn.MultiheadAttention(4, 2), "lists": lambda nn: nn.ModuleList([nn.ReLU(), nn.GELU()]),
+    "encoder": lambda nn: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), 2),
+    "transformer": lambda nn: nn.Transformer(4, 2, 1, 1, 8, batch_first=True),
+    "parameters": lambda nn: nn.ParameterDict({"a": nn.Parameter(nn.Linear(1, 1).weight.detach())}),
+    "pooling": lambda nn: nn.Sequential(nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(1), nn.Upsample(scale_factor=2)),
+    "losses": lambda nn: nn.ModuleDict({"ce": nn.CrossEntropyLoss(label_smoothing=0.1), "mse": nn.MSELoss()}),
+}  # fmt: skip
+INPUTS = {
+    "linear": (4, 2), "conv": (1, 1, 5, 5), "transposed": (1, 1, 4, 4), "batch_norm": (2, 2, 3, 3),
+    "layer_norm": (2, 3), "dropout": (3,), "lstm": (4, 2, 2), "gru": (4, 2, 2), "cell": (3, 2), "encoder": (2, 3, 4),
+    "pooling": (1, 1, 4, 4),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_whole_modules_of_many_kinds(name):
+    theirs = MODULES[name](torch.nn).eval()
+    ours = nnlite.load(io.BytesIO(torch_file(theirs)), weights_only=False)
+    fresh = MODULES[name](nnlite.nn)
+    assert repr(ours) == repr(theirs)
+    assert type(ours) is type(fresh)
+    assert ours.training is False
+    assert [key for key, _ in ours.named_parameters()] == [key for key, _ in theirs.named_parameters()]
+    fresh.load_state_dict(ours.state_dict())
+    if name in INPUTS:
+        x = np.random.default_rng(0).standard_normal(INPUTS[name]).astype(np.float32)
+        expected, found = theirs(torch.tensor(x)), ours(nnlite.tensor(x))
+        while isinstance(expected, tuple):
+            expected, found = expected[0], found[0]
+        np.testing.assert_allclose(found.detach().numpy(), expected.detach().numpy(), rtol=1e-4, atol=1e-5)
+    ours.train().requires_grad_(False)
+
+
+def test_whole_optimizers_of_theirs():
+    layer = torch.nn.Linear(2, 3)
+    ours = nnlite.load(
+        io.BytesIO(torch_file([torch.optim.SGD(layer.parameters(), lr=0.1, momentum=0.9), layer])), weights_only=False
+    )
+    assert type(ours[0]) is nnlite.optim.SGD
+    assert ours[0].param_groups[0]["params"][0] is ours[1].weight
+    ours[1].weight.sum().backward()
+    before = ours[1].weight.tolist()
+    ours[0].step()
+    np.testing.assert_allclose(ours[1].weight.detach().numpy(), np.array(before) - 0.1, rtol=1e-5)
+
+
+def test_numpy_arrays_where_they_are_allowed():
+    from numpy._core.multiarray import _reconstruct, scalar
+
+    value = {"a": np.arange(6.0).reshape(2, 3).T, "s": np.float32(3)}
+    allowed = [_reconstruct, scalar, np.ndarray, np.dtype, *(type(np.dtype(c)) for c in "fd")]
+    for data in torch_file(value), _ours(value):
+        for module in torch, nnlite:
+            with pytest.raises(pickle.UnpicklingError, match="numpy"):
+                module.load(io.BytesIO(data))
+            with module.serialization.safe_globals(allowed):
+                r = module.load(io.BytesIO(data))
+            np.testing.assert_array_equal(r["a"], value["a"])
+            assert r["s"] == 3
+
+
+def _ours(obj):
+    file = io.BytesIO()
+    nnlite.save(obj, file)
+    return file.getvalue()
+
+
+def test_schedulers_states_both_ways():
+    for module, back in (torch, nnlite), (nnlite, torch):
+        optimizer = module.optim.SGD([module.nn.Parameter(module.ones(2))], lr=1.0)
+        for make in (
+            lambda s, o: s.StepLR(o, 3), lambda s, o: s.MultiStepLR(o, [1, 2]), lambda s, o: s.ExponentialLR(o, 0.9),
+            lambda s, o: s.CosineAnnealingLR(o, 5), lambda s, o: s.ReduceLROnPlateau(o),
+        ):  # fmt: skip
+            state = make(module.optim.lr_scheduler, optimizer).state_dict()
+            file = io.BytesIO()
+            module.save(state, file)
+            file.seek(0)
+            loaded = back.load(file, weights_only=True)
+            assert loaded == state
+            other = back.optim.SGD([back.nn.Parameter(back.ones(2))], lr=1.0)
+            make(back.optim.lr_scheduler, other).load_state_dict(loaded)
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+def test_torch_reads_our_storages_and_layouts(device):
+    t = nnlite.arange(6.0, device=device)
+    r = to_torch([t[2:].storage(), t[1:], nnlite.strided])
+    assert r[0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert r[0].data_ptr() + 4 == r[1].data_ptr()
+    assert r[2] is torch.strided
+    theirs = torch.arange(6)
+    r = from_torch([theirs.untyped_storage(), torch.strided, torch.ones(2).storage()], map_location=device)
+    assert r[0].tolist() == theirs.untyped_storage().tolist()
+    assert r[1] is nnlite.strided
+    assert r[2].tolist() == [1, 1]
+
+
+def test_unsafe_globals_are_told_alike():
+    value = [Named(), torch.ones(2), OrderedDict(a=1), {1, 2}]
+    data = torch_file(value)
+    found = [m.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(data)) for m in (torch, nnlite)]
+    assert found[0] == found[1] == [f"{Named.__module__}.Named"]
+
+
+def test_names_of_the_serialization_module():
+    ours = nnlite.serialization
+    public = {n for n in torch.serialization.__all__ if n[0].islower() and "storage" not in n}
+    absent = {"register_package", "skip_data", "check_module_version_greater_or_equal", "mkdtemp",
+              "validate_cuda_device", "validate_hpu_device"}  # fmt: skip
+    assert {n for n in public if not hasattr(ours, n)} == absent
 
 
 class Named:

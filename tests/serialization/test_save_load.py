@@ -1,53 +1,25 @@
-"""save and load: what is kept, devices, atomic writing, the container."""
+"""save and load: what is kept."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import io
 import os
 import pickle
-import stat
 import zipfile
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict, deque
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from serialization_files import host, reload, same, saved, storages, with_pickle
 
 import nnlite
-from nnlite.serialization import _archive, _atomic
 
 INTEGERS = ["bool", "uint8", "int8", "int16", "int32", "int64"]
 DTYPES = [*INTEGERS, "float16", "float32", "float64", "complex64", "complex128"]
-
-
-def saved(obj, **options):
-    file = io.BytesIO()
-    nnlite.save(obj, file, **options)
-    return file.getvalue()
-
-
-def reload(obj, **options):
-    return nnlite.load(io.BytesIO(saved(obj)), **options)
-
-
-def host(t):
-    return t.detach().cpu().numpy()
-
-
-def same(a, b):
-    assert a.dtype == b.dtype
-    np.testing.assert_array_equal(host(a), host(b))
-
-
-def storages(data):
-    """Name -> size of the storages in a file."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {i.filename: i.file_size for i in archive.infolist() if "/data/" in i.filename}
-
 
 # What is kept
 
@@ -162,17 +134,6 @@ def test_numpy_scalars_written_by_pickle_are_read():
         assert isinstance(r, np.generic)
 
 
-def with_pickle(data, **entries):
-    """A checkpoint with this pickle."""
-    file = io.BytesIO()
-    writer = _archive.ArchiveWriter(file)
-    writer.add("data.pkl", data)
-    for name, content in {"byteorder": b"little", "version": b"3\n", **entries}.items():
-        writer.add(name, content)
-    writer.finish()
-    return file.getvalue()
-
-
 def test_state_dict_keeps_its_metadata():
     state = OrderedDict(weight=nnlite.ones(2))
     state._metadata = OrderedDict({"": {"version": 2}})
@@ -247,7 +208,7 @@ def test_subclass_needs_permission(device):
     t = nnlite.Tensor._make_subclass(Tagged, nnlite.ones(2, device=device))
     t.tag = 3
     data = saved(t)
-    with pytest.raises(pickle.UnpicklingError, match=r"test_serialization\.Tagged"):
+    with pytest.raises(pickle.UnpicklingError, match=r"test_save_load\.Tagged"):
         nnlite.load(io.BytesIO(data))
     with nnlite.serialization.safe_globals([Tagged]):
         r = nnlite.load(io.BytesIO(data))
@@ -383,329 +344,6 @@ def test_any_views_keep_values_and_sharing(programs):
                 assert np.shares_memory(loaded[i].numpy(), loaded[j].numpy())
 
 
-# Devices
-
-
-def locations(data):
-    """The locations that the pickle of a file names."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        text = archive.read("archive/data.pkl")
-    return {name for name in ("cpu", "cuda:0", "strict") if name.encode() in text}
-
-
-def test_location_in_the_file(device):
-    expected = {"cpu": "cpu", "strict": "cpu", "cuda": "cuda:0"}[device.partition(":")[0]]
-    assert locations(saved(nnlite.ones(2, device=device))) == {expected}
-
-
-def test_map_location(device):
-    t = nnlite.arange(3, device="cpu")
-    base = {"a": t, "b": t[1:]}
-    for where in device, nnlite.device(device), {"cpu": device}, lambda storage, location: storage.to(device):
-        r = reload(base, map_location=where)
-        assert r["a"].device.type == device.partition(":")[0]
-        same(r["b"], t[1:])
-        r["a"].zero_()
-        assert r["b"].tolist() == [0, 0]
-
-
-def test_map_location_function_sees_storage_and_location():
-    seen = []
-    base = nnlite.arange(6.0)
-    r = reload(base[2:4], map_location=lambda storage, location: seen.append((storage.tolist(), location)))
-    assert seen == [([0, 1, 2, 3, 4, 5], "cpu")]
-    assert r.tolist() == [2, 3]
-
-
-@pytest.mark.parametrize(
-    ("where", "error", "message"),
-    [
-        ("nonsense", RuntimeError, r"don't know how to restore data location.*nonsense.*map_location='cpu'"),
-        ("cuda:999", RuntimeError, r"Attempting to deserialize object on .*CUDA device.*map_location"),
-        (3.5, TypeError, "map_location must be a device"),
-        (lambda storage, location: 3, TypeError, "must return the storage"),
-        (lambda storage, location: storage[:1], TypeError, "must return the storage"),
-    ],
-)
-def test_bad_map_location(where, error, message):
-    with pytest.raises(error, match=message):
-        reload(nnlite.ones(2), map_location=where)
-
-
-def test_error_of_a_map_location_function_comes_through():
-    def broken(storage, location):
-        raise KeyError("mine")
-
-    with pytest.raises(KeyError, match="mine"):
-        reload(nnlite.ones(2), map_location=broken)
-
-
-def test_location_of_the_file_is_used_and_cpu_overrides_it():
-    data = saved(nnlite.ones(2))
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        text = archive.read("archive/data.pkl").replace(b"X\x03\x00\x00\x00cpu", b"X\x08\x00\x00\x00cuda:999")
-        data = with_pickle(text, **{"data/0": archive.read("archive/data/0")})
-    with pytest.raises(RuntimeError, match=r"Attempting to deserialize object on .*CUDA.*map_location"):
-        nnlite.load(io.BytesIO(data))
-    assert nnlite.load(io.BytesIO(data), map_location="cpu").tolist() == [1, 1]
-    assert nnlite.load(io.BytesIO(data), map_location={"cuda:999": "cpu"}).tolist() == [1, 1]
-
-
-# Files
-
-
-def test_paths_and_files(tmp_path, device):
-    t = nnlite.randn(3, device=device)
-    for path in str(tmp_path / "a.pt"), tmp_path / "b.pt":
-        nnlite.save(t, path)
-        same(nnlite.load(path), t)
-    with open(tmp_path / "c.pt", "wb") as file:
-        nnlite.save(t, file)
-    with open(tmp_path / "c.pt", "rb") as file:
-        same(nnlite.load(file), t)
-
-
-class WriteOnly:
-    def __init__(self):
-        self.parts = []
-
-    def write(self, data):
-        self.parts.append(bytes(data))
-
-
-def test_a_stream_that_can_only_write():
-    file = WriteOnly()
-    nnlite.save({"a": nnlite.ones(3)}, file)
-    assert nnlite.load(io.BytesIO(b"".join(file.parts)))["a"].tolist() == [1, 1, 1]
-
-
-class NoReadinto:
-    def __init__(self, data):
-        self._file = io.BytesIO(data)
-        self.read, self.seek, self.tell = self._file.read, self._file.seek, self._file.tell
-        self.seekable = lambda: True
-
-
-def test_a_file_without_a_buffer(tmp_path):
-    class Short(io.FileIO):
-        def write(self, data):
-            return super().write(data[:1000])
-
-    with Short(tmp_path / "x.pt", "w") as file:
-        nnlite.save(nnlite.arange(5000), file)
-    assert nnlite.load(tmp_path / "x.pt").sum().item() == 12497500
-
-
-def test_a_stream_without_readinto():
-    assert nnlite.load(NoReadinto(saved(nnlite.arange(4)))).tolist() == [0, 1, 2, 3]
-
-
-def test_wrong_files():
-    with pytest.raises(AttributeError, match="'write' attribute"):
-        nnlite.save(1, 3)
-    with pytest.raises(AttributeError, match="seekable"):
-        nnlite.load(3)
-    with pytest.raises(FileNotFoundError):
-        nnlite.load("/nowhere/at/all.pt")
-    with pytest.raises(TypeError, match="'rb'"):
-        nnlite.load(io.StringIO("text"))
-
-
-def test_wrong_arguments(tmp_path):
-    with pytest.raises(NotImplementedError):
-        nnlite.save(1, tmp_path / "x", _use_new_zipfile_serialization=False)
-    with pytest.raises(NotImplementedError):
-        nnlite.save(1, tmp_path / "x", pickle_module=contextlib)
-    for protocol in 1, 99, "2":
-        with pytest.raises(ValueError, match="pickle_protocol"):
-            nnlite.save(1, tmp_path / "x", pickle_protocol=protocol)
-    assert not (tmp_path / "x").exists()
-
-
-def test_equal_objects_give_equal_files():
-    assert saved({"a": nnlite.ones(3)}) == saved({"a": nnlite.ones(3)})
-
-
-def test_data_is_aligned_and_stored_as_it_is():
-    data = saved([nnlite.arange(5), nnlite.ones(7)])
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        assert archive.testzip() is None
-        for entry in archive.infolist():
-            assert entry.compress_type == zipfile.ZIP_STORED
-            start = data.index(archive.read(entry), entry.header_offset + 30)
-            if "/data/" in entry.filename:
-                assert start % 64 == 0
-
-
-def test_large_archives(monkeypatch):
-    """The fields for archives beyond 4 GiB or 65,535 entries, used from a few bytes on."""
-    monkeypatch.setattr(_archive, "_LARGE", 50)
-    monkeypatch.setattr(_archive, "_MANY", 3)
-    data = saved([nnlite.arange(100), nnlite.ones(2), nnlite.zeros(100)])
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        assert archive.testzip() is None
-        assert len(archive.namelist()) == 6
-    assert [t.sum().item() for t in nnlite.load(io.BytesIO(data))] == [4950, 2, 0]
-
-
-def test_mmap(tmp_path):
-    path = tmp_path / "t.pt"
-    t = nnlite.arange(1000).reshape(10, 100)
-    nnlite.save({"t": t, "row": t[3], "none": nnlite.empty(0)}, path)
-    before = path.read_bytes()
-    r = nnlite.load(path, mmap=True)
-    same(r["t"], t)
-    r["t"].zero_()
-    assert r["row"].tolist() == [0] * 100
-    assert path.read_bytes() == before
-    with pytest.raises(ValueError, match="file path"):
-        nnlite.load(io.BytesIO(before), mmap=True)
-
-
-def test_mmap_can_be_saved_over_its_own_file(tmp_path):
-    path = tmp_path / "t.pt"
-    nnlite.save(nnlite.arange(1000), path)
-    t = nnlite.load(path, mmap=True)
-    t += 1
-    nnlite.save(t, path)
-    assert t[0].item() == 1
-    assert nnlite.load(path)[0].item() == 1
-
-
-# Atomic writing
-
-
-class Interrupt:
-    def __init__(self, error):
-        self.error = error
-
-    def __reduce__(self):
-        raise self.error
-
-
-def only_file(folder):
-    (name,) = os.listdir(folder)
-    return name
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, OSError(errno.ENOSPC, "No space left on device")])
-def test_a_failed_save_leaves_the_old_file(tmp_path, error):
-    path = tmp_path / "model.pt"
-    nnlite.save({"v": 1}, path)
-    with pytest.raises(error if isinstance(error, type) else OSError):
-        nnlite.save([nnlite.ones(10), Interrupt(error)], path)
-    assert nnlite.load(path) == {"v": 1}
-    assert only_file(tmp_path) == "model.pt"
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of a process are a POSIX feature")
-def test_a_full_disk_leaves_the_old_file(tmp_path):
-    import resource
-
-    path = tmp_path / "model.pt"
-    nnlite.save({"v": 1}, path)
-    big = nnlite.zeros(1_000_000)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # writing more fails half-way, as on a full disk
-    try:
-        with pytest.raises(OSError):
-            nnlite.save(big, path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert nnlite.load(path) == {"v": 1}
-    assert only_file(tmp_path) == "model.pt"
-
-
-def test_a_failed_rename_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "model.pt"
-    nnlite.save({"v": 1}, path)
-
-    def broken(*args):
-        raise PermissionError("in use")
-
-    monkeypatch.setattr(_atomic.os, "replace", broken)
-    with pytest.raises(PermissionError):
-        nnlite.save({"v": 2}, path)
-    monkeypatch.undo()
-    assert nnlite.load(path) == {"v": 1}
-    assert only_file(tmp_path) == "model.pt"
-
-
-def test_the_file_reaches_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
-    events = []
-    fsync, replace = os.fsync, os.replace
-
-    def note_fsync(descriptor):
-        events.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
-        fsync(descriptor)
-
-    def note_replace(source, target):
-        events.append("rename")
-        replace(source, target)
-
-    monkeypatch.setattr(_atomic.os, "fsync", note_fsync)
-    monkeypatch.setattr(_atomic.os, "replace", note_replace)
-    nnlite.save(1, tmp_path / "x.pt")
-    assert events == ["file", "rename", "folder"]
-
-
-@pytest.fixture
-def umask():
-    old = os.umask(0o027)
-    yield
-    os.umask(old)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
-def test_permissions(tmp_path, umask):
-    path = tmp_path / "x.pt"
-    nnlite.save(1, path)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    path.chmod(0o600)
-    nnlite.save(2, path)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_read_only_files_are_respected(tmp_path, monkeypatch):
-    path = tmp_path / "x.pt"
-    nnlite.save(1, path)
-    monkeypatch.setattr(_atomic.os, "access", lambda name, mode: False)  # root may write to all files
-    with pytest.raises(PermissionError):
-        nnlite.save(2, path)
-    assert nnlite.load(path) == 1
-
-
-def test_symbolic_link_stays(tmp_path):
-    (tmp_path / "real").mkdir()
-    (tmp_path / "link.pt").symlink_to(tmp_path / "real" / "x.pt")
-    nnlite.save(1, tmp_path / "link.pt")
-    nnlite.save(2, tmp_path / "link.pt")
-    assert (tmp_path / "link.pt").is_symlink()
-    assert nnlite.load(tmp_path / "real" / "x.pt") == 2
-
-
-def test_no_folder(tmp_path):
-    with pytest.raises(RuntimeError, match=r"Parent directory .*missing does not exist"):
-        nnlite.save(1, tmp_path / "missing" / "x.pt")
-    with pytest.raises(RuntimeError, match="Is a directory"):
-        nnlite.save(1, tmp_path)
-
-
-def test_relative_paths_and_long_names(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    name = "n" * 250 + ".pt"
-    nnlite.save(3, name)
-    assert nnlite.load(name) == 3
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's /dev/full")
-def test_devices_are_written_directly():
-    nnlite.save(1, os.devnull)
-    with pytest.raises(OSError, match="No space left"):
-        nnlite.save(nnlite.ones(100_000), "/dev/full")
-    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
-
-
 # Other objects
 
 
@@ -716,7 +354,7 @@ class Config:
 
 def test_other_classes_need_permission():
     data = saved({"config": Config(3)})
-    message = r"test_serialization\.Config.*add_safe_globals.*weights_only=False"
+    message = r"test_save_load\.Config.*add_safe_globals.*weights_only=False"
     with pytest.raises(pickle.UnpicklingError, match=message):
         nnlite.load(io.BytesIO(data))
     assert nnlite.load(io.BytesIO(data), weights_only=False)["config"].depth == 3
@@ -762,3 +400,119 @@ def test_what_cannot_be_pickled(tmp_path):
     with pytest.raises((AttributeError, pickle.PicklingError)):
         nnlite.save(lambda: 0, tmp_path / "x.pt")
     assert os.listdir(tmp_path) == []
+
+
+def test_classes_that_hold_things(device):
+    """Subclasses of list and dict, and functions given to functions, where the user allows them."""
+    groups = defaultdict(list, a=[1], b=[nnlite.ones(2, device=device)])
+    value = {"groups": groups, "queue": deque([1, 2], 5), "range": range(3), "slice": slice(1, None), "path": Path("x")}
+    allowed = [defaultdict, list, deque, range, slice, type(Path("x"))]
+    for protocol in 2, 4:
+        data = saved(value, pickle_protocol=protocol)
+        with pytest.raises(pickle.UnpicklingError, match=r"collections\.defaultdict"):
+            nnlite.load(io.BytesIO(data))
+        with nnlite.serialization.safe_globals(allowed):
+            r = nnlite.load(io.BytesIO(data), map_location=device)
+        assert r["groups"].default_factory is list
+        same(r["groups"]["b"][0], groups["b"][0])
+        assert r["queue"] == value["queue"]
+        assert r["queue"].maxlen == 5
+        assert (r["range"], r["slice"], r["path"]) == (range(3), slice(1, None), Path("x"))
+
+
+NUMPY = [np.ndarray, np.dtype, np._core.multiarray._reconstruct, np._core.numeric._frombuffer]
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+@pytest.mark.parametrize("code", ["?", "u1", "<u2", "<i8", ">i4", "<f2", "<f4", ">f8", "<c8", "<c16", "<U5", "|S3"])
+def test_numpy_arrays_where_they_are_allowed(code, protocol):
+    array = np.arange(6).reshape(2, 3).astype(code)
+    value = [array, array.T, array[:0], array[0, 0], np.dtype(code)]
+    data = with_pickle(pickle.dumps(value, protocol=protocol))
+    with pytest.raises(pickle.UnpicklingError, match=r"add_safe_globals\(\[numpy\._core\.\w+\._"):
+        nnlite.load(io.BytesIO(data))
+    with nnlite.serialization.safe_globals(NUMPY):
+        loaded = nnlite.load(io.BytesIO(data))
+    for a, b in zip(loaded, value, strict=True):
+        assert (a == b).all() if isinstance(b, np.ndarray) else a == b
+    assert loaded[0].dtype in (array.dtype, array.dtype.newbyteorder("="))  # NumPy swaps, with some protocols
+    assert np.dtype("f8").isnative
+    loaded[0][...] = 0  # their own memory
+
+
+def test_numpy_arrays_of_objects_stay_refused():
+    for array in np.array([print]), np.zeros(2, "f4,i4"), np.array(["2020"], "M8[D]"):
+        data = with_pickle(pickle.dumps(array, protocol=2))
+        with (
+            nnlite.serialization.safe_globals([*NUMPY, print]),
+            pytest.raises(pickle.UnpicklingError, match=r"not one of plain numbers"),
+        ):
+            nnlite.load(io.BytesIO(data))
+
+
+def test_storages_and_layouts(device):
+    t = nnlite.arange(6.0, device=device).reshape(2, 3)
+    r, layout, view = reload([t.storage(), nnlite.strided, t[1]], map_location=device)
+    assert isinstance(r, nnlite.TypedStorage)
+    assert r.tolist() == [0, 1, 2, 3, 4, 5]
+    assert r.data_ptr() + 12 == view.data_ptr()
+    assert layout is nnlite.strided
+    again = reload([r, view])
+    assert again[0].tolist() == r.tolist()
+    raw = nnlite.arange(3, dtype=nnlite.uint8, device=device)
+    assert reload(raw.untyped_storage()).tolist() == [0, 1, 2]
+    with pytest.raises(NotImplementedError, match=r"storage\(\)"):
+        nnlite.save(t.untyped_storage(), io.BytesIO())
+
+
+def test_schedulers_and_generators(device):
+    parameter = nnlite.nn.Parameter(nnlite.ones(2, device=device))
+    optimizer = nnlite.optim.SGD([parameter], lr=1.0)
+    schedulers = nnlite.optim.lr_scheduler
+    made = [
+        schedulers.StepLR(optimizer, 2),
+        schedulers.MultiStepLR(optimizer, [1, 3]),
+        schedulers.ReduceLROnPlateau(optimizer),
+        schedulers.CosineAnnealingLR(optimizer, 5),
+    ]
+    generator = nnlite.Generator(device).manual_seed(5)
+    r = reload({"states": [s.state_dict() for s in made], "rng": generator.get_state()}, map_location="cpu")
+    for scheduler, state in zip(made, r["states"], strict=True):
+        assert state == scheduler.state_dict()
+        scheduler.load_state_dict(state)
+    other = nnlite.Generator(device)
+    other.set_state(r["rng"])
+    expected = nnlite.rand(3, generator=generator, device=device)
+    same(nnlite.rand(3, generator=other, device=device), expected)
+
+
+def test_unsafe_globals_in_checkpoint(tmp_path):
+    unsafe = nnlite.serialization.get_unsafe_globals_in_checkpoint
+    value = {
+        "t": nnlite.nn.Parameter(nnlite.ones(2)),
+        "f": Fraction(1, 2),
+        "c": [Config(1), Fraction(1, 3)],
+        "r": range,
+    }
+    for protocol in 2, 4:
+        nnlite.save(value, tmp_path / "x.pt", pickle_protocol=protocol)
+        mine = f"{Config.__module__}.Config"
+        assert sorted(unsafe(tmp_path / "x.pt")) == sorted(["builtins.range", "fractions.Fraction", mine])
+        with nnlite.serialization.safe_globals([Fraction, range]), open(tmp_path / "x.pt", "rb") as file:
+            assert unsafe(file) == [mine]
+    assert unsafe(io.BytesIO(saved(nnlite.ones(2)))) == []
+    for bad in b"text", b"", saved(value)[:200], with_pickle(b"\x80\x02\xff"), with_pickle(b"\x80\x04\x93."):
+        with pytest.raises(ValueError, match=r"nnlite\.save"):
+            unsafe(io.BytesIO(bad))
+
+
+def test_arguments_of_pickle():
+    old = with_pickle(b"\x80\x02U\x02\xc3\xa9.")  # a str of Python 2
+    assert nnlite.load(io.BytesIO(old)) == "é"
+    assert nnlite.load(io.BytesIO(old), encoding="latin1") == "Ã©"
+    for weights_only in True, False:
+        assert nnlite.load(io.BytesIO(old), encoding="bytes", weights_only=weights_only) == b"\xc3\xa9"
+    with pytest.raises(TypeError, match="colour"):
+        nnlite.load(io.BytesIO(old), colour="red")
+    names = zipfile.ZipFile(io.BytesIO(saved(1, _disable_byteorder_record=True))).namelist()
+    assert "archive/byteorder" not in names
