@@ -22,12 +22,12 @@ from nnlite.utils.data import (
     StackDataset,
     Subset,
     TensorDataset,
-    _collate,
     default_collate,
     default_convert,
     get_worker_info,
     random_split,
 )
+from nnlite.utils.data._utils import collate
 
 Point = collections.namedtuple("Point", ["x", "y"])
 
@@ -337,7 +337,7 @@ def test_a_changed_collation_of_tensors_is_used(monkeypatch):
     def count(batch, *, collate_fn_map=None):
         return len(batch)
 
-    monkeypatch.setitem(_collate.default_collate_fn_map, nnlite.Tensor, count)
+    monkeypatch.setitem(collate.default_collate_fn_map, nnlite.Tensor, count)
     assert list(DataLoader(rows(3), batch_size=2)) == [[2, 2], [1, 1]]
 
 
@@ -361,9 +361,9 @@ def test_whole_batches_are_quick():
     """The measure against PyTorch is in tests/parity; here: far from one look-up a sample."""
     data = TensorDataset(nnlite.zeros(5000, 10), nnlite.zeros(5000))
     times = []
-    for collate in None, lambda batch: default_collate(batch):
+    for function in None, lambda batch: default_collate(batch):
         begin = time.perf_counter()
-        list(DataLoader(data, batch_size=256, shuffle=True, collate_fn=collate))
+        list(DataLoader(data, batch_size=256, shuffle=True, collate_fn=function))
         times.append(time.perf_counter() - begin)
     assert times[0] * 5 < times[1]
 
@@ -402,9 +402,7 @@ def test_iterable_datasets_have_no_order(arguments):
         DataLoader(Stream(3), **arguments)
 
 
-def test_workers_are_not_there_yet():
-    with pytest.raises(NotImplementedError, match="num_workers=0"):
-        DataLoader(Squares(3), num_workers=2)
+def test_a_timeout_needs_workers():
     with pytest.raises(AssertionError, match="timeout"):
         iter(DataLoader(Squares(3), timeout=1))
     assert get_worker_info() is None

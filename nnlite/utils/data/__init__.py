@@ -1,7 +1,9 @@
 """Datasets, samplers, and the loader that makes batches of them."""
 
-from ._collate import default_collate, default_convert
-from .dataloader import DataLoader, get_worker_info
+from . import _utils as _utils  # programs reach into it
+from ._utils.collate import default_collate, default_convert
+from ._utils.worker import get_worker_info
+from .dataloader import DataLoader
 from .dataset import (
     ChainDataset,
     ConcatDataset,
@@ -12,6 +14,8 @@ from .dataset import (
     TensorDataset,
     random_split,
 )
+from .distributed import DistributedSampler
+from .prefetch import DevicePrefetcher
 from .sampler import (
     BatchSampler,
     RandomSampler,
@@ -27,6 +31,8 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "DevicePrefetcher",
+    "DistributedSampler",
     "IterableDataset",
     "RandomSampler",
     "Sampler",

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..._core.dtypes import float64
-from ...creation import as_tensor, tensor
-from ...ops.shape.views import stack
-from ...tensor import Tensor
+from ...._core.dtypes import float64
+from ....creation import as_tensor, tensor
+from ....ops.shape.views import stack
+from ....tensor import Tensor
 
 __all__ = ["collate", "default_collate", "default_collate_fn_map", "default_convert"]
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import collections
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..._core.op import OPS
-from ...backends import backend_for
-from ...tensor import Tensor
-from ._collate import collate_tensors, default_collate, default_collate_fn_map
-from .dataset import Subset, TensorDataset
+from ...._core.op import OPS
+from ....backends import backend_for
+from ....tensor import Tensor
+from ..dataset import Subset, TensorDataset
+from .collate import collate_tensors, default_collate, default_collate_fn_map
 
 Fetch = Callable[[Any], Any]
 """Takes what the sampler yields, and returns what the loader yields."""
@@ -101,19 +103,57 @@ def _beside(t: Tensor, rows: np.ndarray) -> Any:
     return backend_for(device.type).from_host(rows, device.index)
 
 
-def iterable_fetcher(dataset: Any, batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool) -> Fetch:
-    """How to fetch from an iterable-style dataset; raises StopIteration at its end."""
-    samples = iter(dataset)
-    if not batched:
-        return lambda index: collate_fn(next(samples))
+class IterableFetcher:
+    """How to fetch from an iterable-style dataset; raises StopIteration at its end.
 
-    def fetch(indices: Any) -> Any:
-        nonlocal samples
-        batch = [sample for _, sample in zip(indices, samples, strict=False)]
-        if len(batch) < len(indices):
-            samples = iter(())  # an iterator that has ended is not asked again
-        if not batch or (drop_last and len(batch) < len(indices)):
+    Args:
+        dataset, batched, collate_fn, drop_last: as for the loader.
+        resume: where to begin: the number of samples to leave out, and what :meth:`state` returned, which is used
+            instead where the dataset or its iterator has ``load_state_dict``.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batched: bool,
+        collate_fn: Callable[[Any], Any],
+        drop_last: bool,
+        resume: tuple[int, Any] | None = None,
+    ) -> None:
+        skip, state = resume or (0, None)
+        if state is not None and "dataset" in state:
+            dataset.load_state_dict(state["dataset"])
+        samples = iter(dataset)
+        if state is not None and "iterator" in state:
+            samples.load_state_dict(state["iterator"])
+        if state is None:
+            collections.deque(itertools.islice(samples, skip), maxlen=0)
+        self._dataset = dataset
+        self._samples = samples
+        self._ended = False
+        self._batched = batched
+        self._collate_fn = collate_fn
+        self._drop_last = drop_last
+
+    @classmethod
+    def of(cls, loader: Any, resume: tuple[int, Any] | None) -> IterableFetcher:
+        """How the process that has a loader fetches for it."""
+        return cls(loader.dataset, loader.batch_sampler is not None, loader.collate_fn, loader.drop_last, resume)
+
+    def __call__(self, indices: Any) -> Any:
+        if self._ended:  # an iterator that has ended is not asked again
             raise StopIteration
-        return collate_fn(batch)
+        if not self._batched:
+            return self._collate_fn(next(self._samples))
+        batch = list(itertools.islice(self._samples, len(indices)))
+        self._ended = len(batch) < len(indices)
+        if not batch or (self._drop_last and self._ended):
+            raise StopIteration
+        return self._collate_fn(batch)
 
-    return fetch
+    def state(self) -> dict[str, Any] | None:
+        """What the iterator, or else the dataset, says of its place with ``state_dict``; None if it has none."""
+        for name, stateful in ("iterator", self._samples), ("dataset", self._dataset):
+            if hasattr(stateful, "state_dict") and hasattr(stateful, "load_state_dict"):
+                return {name: stateful.state_dict()}
+        return None
