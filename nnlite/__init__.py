@@ -64,8 +64,8 @@ from ._core.rng import (
     set_rng_state,
 )
 from ._core.size import Size
-from ._version import __version__
 from .tensor import Tensor
+from .torch_version import __version__
 
 from ._functions import *  # isort: skip
 from . import autograd, cuda, fft, linalg, nn, optim, signal, special, utils  # isort: skip

@@ -148,15 +148,12 @@ def set_default_tensor_type(t: Any, /) -> None:
     """
     if isinstance(t, str):
         module, _, name = t.rpartition(".")
-        cuda = module in ("torch.cuda", "nnlite.cuda")
-        home = importlib.import_module("nnlite" if cuda or module == "torch" else module or name)
+        home = importlib.import_module(module.replace("torch", "nnlite", 1) or "nnlite")
         t = getattr(home, name, None)
-    else:
-        cuda = False
     if not isinstance(t, _TypedTensor):
         raise TypeError("invalid type object: only floating-point types are supported as the default type")
     dtypes.set_default_dtype(t.dtype)
-    set_default_device("cuda" if cuda else "cpu")
+    set_default_device(t.device_type)
 
 
 def compiled_with_cxx11_abi() -> bool:

@@ -466,17 +466,31 @@ class Tensor(Interchange, TensorMethods):
         return backend_of(self._a).to_host(self._a).tolist()
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
-        """The name of the tensor's type, or the tensor in another dtype."""
+        """The name of the tensor's type, or the tensor in another dtype.
+
+        A dtype leaves the tensor where it is; a type by name (``"torch.FloatTensor"``, ``"torch.cuda.FloatTensor"``) or
+        by class (``FloatTensor``, ``cuda.FloatTensor``) moves it, too.
+
+        Raises:
+            ValueError: no type has this name.
+        """
         if dtype is None:
             prefix = "torch." if self.is_cpu else f"torch.{self.device.type}."
             return prefix + _TYPE_NAMES[self.dtype.name]
+        where = None
         if isinstance(dtype, str):
-            by_title = {title: name for name, title in _TYPE_NAMES.items()}
-            name = by_title.get(dtype.rsplit(".", 1)[-1])
-            if name is None:
-                raise ValueError(f"invalid type: '{dtype}'")
-            dtype = dtypes.BY_NAME[name]
-        return self.to(dtypes.as_dtype(dtype, "type"))
+            dtype, where = _named_type(dtype)
+        elif isinstance(dtype, type):
+            kind: Any = dtype
+            if hasattr(kind, "device_type"):  # FloatTensor and its like
+                dtype, where = kind.dtype, kind.device_type
+            elif dtype is Tensor:
+                dtype, where = dtypes.default.float, "cpu"
+            else:
+                raise ValueError(
+                    f"invalid type: '{dtype.__name__}'; expected a torch.dtype, or FloatTensor and its like"
+                )
+        return self.to(where, dtypes.as_dtype(dtype, "type"), non_blocking=non_blocking)
 
     def __bool__(self) -> bool:
         if self._a.size != 1:
@@ -546,6 +560,15 @@ class Tensor(Interchange, TensorMethods):
 
 
 _TYPE_NAMES = {name: f"{title}Tensor" for name, title in dtypes.TITLES.items()}
+_BY_TYPE_NAME = {title: name for name, title in _TYPE_NAMES.items()}
+
+
+def _named_type(name: str) -> tuple[dtypes.dtype, str]:
+    """The dtype and the device type in ``torch.FloatTensor``, ``torch.cuda.LongTensor``."""
+    package, *where, title = name.split(".") if "." in name else ("", name)
+    if package not in ("torch", "nnlite") or len(where) > 1 or title not in _BY_TYPE_NAME:
+        raise ValueError(f"invalid type: '{name}'; expected a name such as 'torch.FloatTensor'")
+    return dtypes.BY_NAME[_BY_TYPE_NAME[title]], where[0] if where else "cpu"
 
 
 _ONLY_LEAVES = (

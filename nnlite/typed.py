@@ -1,10 +1,17 @@
-"""The older constructors named by type (``FloatTensor``, ``LongTensor``); new code uses ``tensor(..., dtype=)``."""
+"""The older constructors named by type (``FloatTensor``, ``LongTensor``); new code uses ``tensor(..., dtype=)``.
+
+Their classes are only names: ``isinstance(t, FloatTensor)`` asks for dtype and device, ``t.type(LongTensor)`` converts,
+and what they make are plain tensors. ``cuda.FloatTensor`` and its like are made when they are asked for.
+"""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from ._core import dtypes
+from ._core.device import device as _Device
+from ._core.layout import layout, strided
 from ._core.size import Size
 from .creation import empty, tensor
 from .tensor import Tensor
@@ -24,28 +31,54 @@ __all__ = [
 
 
 class _TypedTensor(type):
-    """The class of the constructors: ``isinstance(t, FloatTensor)`` asks for the dtype, on the CPU."""
+    """The class of the constructors: ``isinstance(t, FloatTensor)`` asks for dtype and device."""
 
     dtype: dtypes.dtype
+    device_type: str
+    layout: layout = strided
+
+    @property
+    def is_cuda(cls) -> bool:
+        """Whether the constructor makes CUDA tensors."""
+        return cls.device_type == "cuda"
+
+    is_sparse = False
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, Tensor) and instance.is_cpu and instance.dtype is cls.dtype
+        return (
+            isinstance(instance, Tensor)
+            and instance.dtype is cls.dtype
+            and (instance.is_cpu if cls.device_type == "cpu" else instance.device.type == cls.device_type)
+        )
 
-    def __call__(cls, *data: Any) -> Any:
-        if len(data) == 1 and not isinstance(data[0], int | Size):
-            source = data[0]
-            if isinstance(source, Tensor):
-                if source.dtype is not cls.dtype:
-                    raise TypeError(f"expected {cls.dtype} (got {source.dtype}); convert it with .to({cls.dtype})")
-                return source.detach()
-            return tensor(source, dtype=cls.dtype)
-        return empty(*data, dtype=cls.dtype) if data else empty(0, dtype=cls.dtype)
+    def __call__(cls, *data: Any, device: Any = None) -> Any:
+        where = cls.device_type if device is None else device
+        if _Device(where).type != cls.device_type:
+            raise RuntimeError(f"legacy constructor expects device type: {cls.device_type} but device type: "
+                               f"{_Device(where).type} was passed; use tensor(..., device=)")  # fmt: skip
+        if len(data) != 1 or isinstance(data[0], int | Size):
+            return empty(*data, dtype=cls.dtype, device=where) if data else empty(0, dtype=cls.dtype, device=where)
+        source = data[0]
+        if isinstance(source, Tensor):
+            if source not in cls:
+                raise TypeError(
+                    f"expected {cls.dtype} on {cls.device_type} (got {source.dtype} on {source.device.type}); convert "
+                    f"it with .to('{cls.device_type}', {cls.dtype})"
+                )
+            return source.detach()
+        if isinstance(source, float | complex):
+            raise TypeError(f"new(): data must be a sequence (got {type(source).__name__}); a number is "
+                            f"tensor({source}, dtype={cls.dtype})")  # fmt: skip
+        return tensor(source, dtype=cls.dtype, device=where)
+
+    def __contains__(cls, instance: Any) -> bool:
+        return cls.__instancecheck__(instance)
 
     def __repr__(cls) -> str:
-        return f"<class 'torch.{cls.__name__}'>"
+        return f"<class '{cls.__module__.replace('nnlite', 'torch')}.{cls.__name__}'>"
 
 
-def _typed(name: str, kind: dtypes.dtype) -> Any:
+def _typed(name: str, kind: dtypes.dtype, device_type: str = "cpu") -> Any:
     doc = f"""A tensor of {kind} of data, or of sizes without values.
 
     Example:
@@ -53,7 +86,8 @@ def _typed(name: str, kind: dtypes.dtype) -> Any:
         >>> nnlite.FloatTensor([1, 2]).dtype
         torch.float32
     """
-    return _TypedTensor(name, (), {"dtype": kind, "__doc__": doc, "__module__": __name__})
+    module = "nnlite" if device_type == "cpu" else f"nnlite.{device_type}"
+    return _TypedTensor(name, (), {"dtype": kind, "device_type": device_type, "__doc__": doc, "__module__": module})
 
 
 FloatTensor = _typed("FloatTensor", dtypes.float32)
@@ -66,3 +100,9 @@ ShortTensor = _typed("ShortTensor", dtypes.int16)
 CharTensor = _typed("CharTensor", dtypes.int8)
 ByteTensor = _typed("ByteTensor", dtypes.uint8)
 BoolTensor = _typed("BoolTensor", dtypes.bool_)
+
+
+@functools.cache
+def of_cuda(name: str) -> Any:
+    """The constructor of CUDA tensors called ``name``, such as ``cuda.FloatTensor``."""
+    return _typed(name, globals()[name].dtype, "cuda")

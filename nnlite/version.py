@@ -5,14 +5,19 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
-from ._version import __version__
+from ._version import __version__ as nnlite
+from .torch_version import __version__ as _full
 
-__all__ = ["__version__", "cuda", "debug", "git_version", "hip", "xpu"]
+__all__ = ["__version__", "cuda", "debug", "git_version", "hip", "nnlite", "rocm", "xpu"]
+
+__version__ = str(_full)
+"""The version of PyTorch's API, with the version of this package as its local part; ``nnlite`` is the latter alone."""
 
 debug = False
 git_version = None
 """Not known: the package does not carry the commit it was made of."""
 hip = None
+rocm = None
 xpu = None
 
 cuda: Any

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "nnlite"
 
 LAYERS = [
-    ["nnlite._version", "nnlite.backends", "nnlite.utils.hooks"],
+    ["nnlite._unavailable", "nnlite._version", "nnlite.backends", "nnlite.utils.hooks"],
     ["nnlite._core"],
     ["nnlite.ops"],
     [
@@ -34,16 +34,25 @@ LAYERS = [
     ["nnlite.fft", "nnlite.linalg", "nnlite.nn", "nnlite.special", "nnlite.signal"],
     [
         "nnlite.__config__",
+        "nnlite._dynamo",
+        "nnlite._inductor",
         "nnlite._lazy",
         "nnlite._settings",
         "nnlite._threads",
+        "nnlite.accelerator",
+        "nnlite.compiler",
+        "nnlite.cpu",
         "nnlite.cuda",
         "nnlite.datasets",
         "nnlite.func",
+        "nnlite.hub",
+        "nnlite.jit",
         "nnlite.optim",
         "nnlite.profiler",
         "nnlite.random",
         "nnlite.serialization",
+        "nnlite.torch_version",
+        "nnlite.types",
         "nnlite.utils",
         "nnlite.version",
     ],

@@ -82,7 +82,7 @@ from nnlite import nn
 for device in ("cpu", "strict"):
     x = nnlite.randn(4, 3, device=device)
     nn.Linear(3, 2).to(device)(x).sum().backward()
-print(nnlite.__file__, nnlite.backends.__file__, nnlite.__version__, sep="\\n")
+print(nnlite.__file__, nnlite.backends.__file__, nnlite.version.nnlite, sep="\\n")
 print(importlib.util.find_spec("backends"))
 """
     # -S leaves out the .pth files of an editable install, which put the checkout on the path.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -153,6 +154,63 @@ class CupyBackend(DeferringBackend):
         self._check()
         self._cupy.get_default_memory_pool().free_all_blocks()
         self._cupy.get_default_pinned_memory_pool().free_all_blocks()
+
+    def limit_memory(self, fraction: float, index: int) -> None:
+        """Let the pool take no more than this part of the device's memory."""
+        with self.use(index):
+            self._cupy.get_default_memory_pool().set_limit(fraction=fraction)
+
+    def memory_limit(self, index: int) -> float:
+        """The part of the device's memory that the pool may take."""
+        with self.use(index):
+            limit = self._cupy.get_default_memory_pool().get_limit()
+            return limit / self._runtime.memGetInfo()[1] if limit else 1.0
+
+    def can_access_peer(self, index: int, other: int) -> bool:
+        """Whether device ``index`` can read the memory of ``other``."""
+        self._check()
+        return index != other and bool(self._runtime.deviceCanAccessPeer(index, other))
+
+    # Streams and events, as CuPy has them
+
+    def make_stream(self, index: int, priority: int) -> Any:
+        """A new stream, which does not wait for the default stream."""
+        more = {"priority": priority} if priority else {}
+        with self.use(index):
+            return self._cupy.cuda.Stream(non_blocking=True, **more)
+
+    def external_stream(self, handle: int, index: int) -> Any:
+        """The stream of a handle that another library made."""
+        return self._cupy.cuda.ExternalStream(handle, index)
+
+    def current_stream(self, index: int) -> Any:
+        """The stream that takes the work for a device."""
+        with self.use(index):
+            return self._cupy.cuda.get_current_stream()
+
+    def default_stream(self) -> Any:
+        """The stream that takes the work where none was chosen."""
+        return self._cupy.cuda.Stream.null
+
+    @contextmanager
+    def use_stream(self, stream: Any, index: int) -> Iterator[None]:
+        """A context in which ``stream`` takes the work, on its device."""
+        with self.use(index), stream:
+            yield
+
+    def set_stream(self, stream: Any, index: int) -> None:
+        """Let ``stream`` take the work from now on, on its device."""
+        self.set_current(index)
+        stream.use()
+
+    def make_event(self, index: int, timing: bool, blocking: bool) -> Any:
+        """A new event."""
+        with self.use(index):
+            return self._cupy.cuda.Event(block=blocking, disable_timing=not timing)
+
+    def elapsed_time(self, start: Any, end: Any) -> float:
+        """Milliseconds between two events."""
+        return self._cupy.cuda.get_elapsed_time(start, end)
 
 
 def register() -> None:

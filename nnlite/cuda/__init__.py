@@ -6,18 +6,52 @@ no or 0 there, and whatever needs a device raises an error that says what is mis
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from .._core import rng
 from .._core.device import device as _Device
 from ..backends import DeviceUnavailableError, backend_for
 from ..backends.base import Backend
 from ..backends.registry import loaded_backends
+from .streams import Event, ExternalStream, Stream, StreamContext, current_stream, default_stream, set_stream, stream
 
 __all__ = [
+    "CUDAGraph",
+    "Event",
+    "ExternalStream",
+    "Stream",
+    "StreamContext",
+    "can_device_access_peer",
+    "current_stream",
+    "default_stream",
+    "device_of",
+    "get_arch_list",
+    "get_gencode_flags",
+    "get_per_process_memory_fraction",
+    "graph",
+    "init",
+    "ipc_collect",
+    "is_current_stream_capturing",
+    "is_tf32_supported",
+    "make_graphed_callables",
+    "max_memory_cached",
+    "max_memory_reserved",
+    "memory_cached",
+    "memory_snapshot",
+    "memory_stats",
+    "memory_summary",
+    "reset_accumulated_memory_stats",
+    "reset_max_memory_allocated",
+    "reset_max_memory_cached",
+    "reset_peak_memory_stats",
+    "set_per_process_memory_fraction",
+    "set_stream",
+    "stream",
     "current_device",
     "device",
     "device_count",
@@ -265,19 +299,21 @@ def memory_reserved(device: Any = None) -> int:
     return 0 if backend is None else backend.memory_reserved(_index(backend, number))
 
 
-def max_memory_allocated(device: Any = None) -> NoReturn:
-    """Not there: CuPy's memory pool keeps no record of its peak.
+def max_memory_allocated(device: Any = None) -> int:
+    """0 without CUDA, and not there with it: CuPy's memory pool keeps no record of its peak.
 
     Raises:
-        NotImplementedError: always; `memory_reserved` is an upper bound of the peak since the last `empty_cache`.
+        NotImplementedError: there is a CUDA device; `memory_reserved` is an upper bound of the peak since the last
+            `empty_cache`.
 
     Example:
         >>> import nnlite
-        >>> nnlite.cuda.max_memory_allocated()
-        Traceback (most recent call last):
-        ...
-        NotImplementedError: cuda.max_memory_allocated: CuPy's memory pool keeps no peak; use cuda.memory_reserved
+        >>> nnlite.cuda.max_memory_allocated() if not nnlite.cuda.is_available() else 0
+        0
     """
+    _number(device)
+    if _found() is None:
+        return 0
     raise NotImplementedError("cuda.max_memory_allocated: CuPy's memory pool keeps no peak; use cuda.memory_reserved")
 
 
@@ -463,3 +499,44 @@ def _index(backend: Backend, number: int | None) -> int:
             f"device 'cuda:{number}' does not exist: this machine has {count} cuda device{'s' if count != 1 else ''}"
         )
     return number
+
+
+from .graphs import CUDAGraph, graph, make_graphed_callables  # noqa: E402
+from .memory import (  # noqa: E402 - needs what stands above
+    get_per_process_memory_fraction,
+    ipc_collect,
+    max_memory_cached,
+    max_memory_reserved,
+    memory_cached,
+    memory_snapshot,
+    memory_stats,
+    memory_summary,
+    reset_accumulated_memory_stats,
+    reset_max_memory_allocated,
+    reset_max_memory_cached,
+    reset_peak_memory_stats,
+    set_per_process_memory_fraction,
+)
+from .more import (  # noqa: E402
+    can_device_access_peer,
+    device_of,
+    get_arch_list,
+    get_gencode_flags,
+    init,
+    is_current_stream_capturing,
+    is_tf32_supported,
+    out_of_memory_error,
+)
+
+_SUBMODULES = ("amp", "nvtx", "random")
+_TYPED = re.compile("(BFloat16|Bool|Byte|Char|Double|Float|Half|Int|Long|Short)Tensor")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name == "OutOfMemoryError":  # asked for anew each time: CuPy may have been loaded since
+        return out_of_memory_error()
+    if _TYPED.fullmatch(name):
+        return importlib.import_module("nnlite.typed").of_cuda(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

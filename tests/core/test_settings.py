@@ -103,9 +103,13 @@ def test_default_tensor_type():
 
 
 def test_versions():
-    assert nnlite.version.__version__ == nnlite.__version__ and nnlite.version.debug is False
+    assert (
+        nnlite.version.__version__ == nnlite.__version__
+        and nnlite.__version__.endswith(nnlite.version.nnlite)
+        and nnlite.version.debug is False
+    )
     text = nnlite.__config__.show()
-    assert nnlite.__version__ in text and np.__version__ in text and "cpu" in text
+    assert nnlite.version.nnlite in text and np.__version__ in text and "cpu" in text
     assert str(nnlite.get_num_threads()) in nnlite.__config__.parallel_info()
 
 

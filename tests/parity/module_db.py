@@ -422,7 +422,7 @@ def document(results: list[Result]) -> str:
         "# Parity with PyTorch's module database",
         "",
         f"Written by `python tests/parity/module_db.py --write docs/modules.md`, {date.today()}: "
-        f"nnlite {nnlite.__version__}, PyTorch {torch.__version__.split('+')[0]}, NumPy {np.__version__}.",
+        f"nnlite {nnlite.version.nnlite}, PyTorch {torch.__version__.split('+')[0]}, NumPy {np.__version__}.",
         "",
         "Each sample of `torch.testing._internal.common_modules.module_db` goes through PyTorch and through nnlite on "
         "the CPU with the same parameters, in float32 and float64, training and evaluating. Second gradients are "

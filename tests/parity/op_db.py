@@ -548,7 +548,7 @@ def document(results: list[Result]) -> str:
         "# Parity with PyTorch's operator database",
         "",
         f"Written by `python tests/parity/op_db.py --write docs/parity.md`, {date.today()}: "
-        f"nnlite {nnlite.__version__}, PyTorch {torch.__version__.split('+')[0]}, NumPy {np.__version__}.",
+        f"nnlite {nnlite.version.nnlite}, PyTorch {torch.__version__.split('+')[0]}, NumPy {np.__version__}.",
         "",
         "Each sample of `torch.testing._internal.common_methods_invocations.op_db` goes through PyTorch and through "
         "nnlite on the CPU; values, dtypes, shapes and gradients have to agree. Forward, gradient, method and in-place "

@@ -1,0 +1,88 @@
+"""Questions about CUDA that programs ask seldom."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+__all__ = [
+    "can_device_access_peer",
+    "device_of",
+    "get_arch_list",
+    "get_gencode_flags",
+    "init",
+    "is_current_stream_capturing",
+    "is_tf32_supported",
+    "out_of_memory_error",
+]
+
+
+def out_of_memory_error() -> type[Exception]:
+    """What is raised when a device has no more memory: CuPy's error where CuPy is in use, else Python's MemoryError."""
+    cupy = sys.modules.get("cupy")
+    return MemoryError if cupy is None else cupy.cuda.memory.OutOfMemoryError
+
+
+def init() -> None:
+    """Look for the devices.
+
+    Raises:
+        DeviceUnavailableError: there are none.
+    """
+    from . import _required
+
+    _required()
+
+
+def is_tf32_supported() -> bool:
+    """False: products of float32 matrices are computed in float32."""
+    return False
+
+
+def get_arch_list() -> list[str]:
+    """The architectures that kernels were compiled for: none, they are compiled when they are first used."""
+    return []
+
+
+def get_gencode_flags() -> str:
+    """The compiler's flags for :func:`get_arch_list`: none."""
+    return ""
+
+
+def is_current_stream_capturing() -> bool:
+    """False: no CUDA graphs are captured."""
+    return False
+
+
+def can_device_access_peer(device: Any, peer_device: Any) -> bool:
+    """Whether a device can read the memory of another.
+
+    Raises:
+        DeviceUnavailableError: there is no such device.
+    """
+    from . import _index, _number, _required
+
+    numbers = _number(device), _number(peer_device)
+    backend: Any = _required()
+    return backend.can_access_peer(*(_index(backend, number) for number in numbers))
+
+
+class device_of:
+    """A context in which the device of a tensor is the current one; nothing changes for a tensor on the CPU.
+
+    Example:
+        >>> import nnlite
+        >>> with nnlite.cuda.device_of(nnlite.zeros(2)):
+        ...     x = nnlite.ones(2)
+    """
+
+    def __init__(self, obj: Any) -> None:
+        from . import device
+
+        self._inside = device(obj.get_device() if obj.is_cuda else -1)
+
+    def __enter__(self) -> None:
+        self._inside.__enter__()
+
+    def __exit__(self, *exc: Any) -> None:
+        self._inside.__exit__(*exc)
