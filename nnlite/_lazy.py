@@ -6,17 +6,61 @@ import importlib
 from typing import Any
 
 MODULES = {
+    "_dynamo",
+    "_inductor",
     "accelerator",
+    "amp",
+    "ao",
     "compiler",
     "cpu",
+    "distributed",
+    "export",
+    "futures",
+    "fx",
     "hub",
     "jit",
+    "library",
+    "masked",
+    "monitor",
+    "mps",
+    "mtia",
+    "multiprocessing",
+    "nested",
+    "overrides",
+    "package",
+    "quantization",
+    "return_types",
+    "sparse",
+    "testing",
     "torch_version",
     "types",
+    "xpu",
 }
 """Modules and packages of ``nnlite`` that are imported when their name is first asked for."""
 
 NAMES = {
+    "GradScaler": "amp",
+    **dict.fromkeys(
+        (
+            "autocast",
+            "autocast_decrement_nesting",
+            "autocast_increment_nesting",
+            "clear_autocast_cache",
+            "get_autocast_cpu_dtype",
+            "get_autocast_dtype",
+            "get_autocast_gpu_dtype",
+            "is_autocast_cache_enabled",
+            "is_autocast_cpu_enabled",
+            "is_autocast_enabled",
+            "set_autocast_cache_enabled",
+            "set_autocast_cpu_dtype",
+            "set_autocast_cpu_enabled",
+            "set_autocast_dtype",
+            "set_autocast_enabled",
+            "set_autocast_gpu_dtype",
+        ),
+        "amp.autocast_mode",
+    ),
     "compile": "compiler",
 }
 """Functions and classes of ``nnlite`` -> the module that has them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__all__ = ["checkpoint", "data", "draw_graph", "hooks", "summary"]
+__all__ = ["checkpoint", "data", "draw_graph", "hooks", "summary", "tensorboard"]
 
 _FUNCTIONS = {"draw_graph": "_graph_drawing", "summary": "_model_summary"}
 """Name -> the file that has it."""
