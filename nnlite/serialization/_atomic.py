@@ -14,6 +14,16 @@ _NO_FSYNC_OF_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, 
 """What file systems answer that cannot make a folder durable, or do not let us open it."""
 
 
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
+"""No room on the disk, in the user's share of it, or for a file of this size."""
+
+
+def _full(error: OSError, target: str) -> OSError:
+    old = "the old file is as it was" if os.path.exists(target) else "no file has been written"
+    what = f"{os.strerror(error.errno or 0)}: save needs room for the whole new file beside the old one; {old}"
+    return OSError(error.errno, what, target)
+
+
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[BinaryIO]:
     """A file to write the new contents of ``path`` to.
@@ -26,6 +36,7 @@ def replacing(path: str) -> Iterator[BinaryIO]:
     Raises:
         RuntimeError: the folder does not exist, or ``path`` is a folder.
         PermissionError: the file is read-only, or the folder does not let us make files.
+        OSError: the disk is full; the message says that the old file is as it was.
     """
     target = os.path.realpath(path)  # a symbolic link stays, and the file that it names is replaced
     folder = os.path.dirname(target)
@@ -40,7 +51,11 @@ def replacing(path: str) -> Iterator[BinaryIO]:
     if os.path.exists(target) and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, "save: the file is read-only", target)
     temporary = os.path.join(folder, f".{os.path.basename(target)[:100]}.{secrets.token_hex(8)}.tmp")
-    file = os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "wb")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        file = os.fdopen(os.open(temporary, flags, 0o666), "wb")
+    except OSError as error:
+        raise (_full(error, target) if error.errno in _FULL else error) from None
     try:
         with file:
             yield file
@@ -49,11 +64,13 @@ def replacing(path: str) -> Iterator[BinaryIO]:
         if os.path.exists(target):
             os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         os.replace(temporary, target)
-    except BaseException:  # Ctrl-C too
+    except BaseException as error:  # Ctrl-C too
         with contextlib.suppress(OSError):
             file.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise _full(error, target) from error
         raise
     _fsync_folder(folder)
 

@@ -17,7 +17,7 @@ import numpy as np
 from .._core.device import device_of
 from .._core.dtypes import dtype
 from ..backends import backend_of
-from ._tensors import LoadedStorage, Place, StorageClass
+from ._tensors import LoadedStorage, Place, StorageClass, elements_of
 
 MAGIC = b"\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 """How such a file begins: the pickle of a magic number, without its end."""
@@ -101,7 +101,7 @@ class LegacyStorages:
 def _elements(data: bytes, start: int, kind: dtype, numel: int) -> np.ndarray:
     raw = np.frombuffer(data, np.uint8, numel * kind.itemsize, start)
     if np.little_endian:
-        return raw.view(kind.np)
+        return elements_of(raw, kind)
     part = kind.itemsize // (2 if kind.is_complex else 1)
     return raw.view(f"u{part}").byteswap().view(kind.np)
 

@@ -237,6 +237,7 @@ def default_restore_location(storage: Any, location: str) -> Any:
         >>> file = io.BytesIO()
         >>> nnlite.save(nnlite.arange(3), file)
         >>> restore = nnlite.serialization.default_restore_location
+        >>> _ = file.seek(0)
         >>> nnlite.load(file, map_location=lambda storage, location: restore(storage, "cpu"))
         tensor([0, 1, 2])
     """

@@ -92,9 +92,9 @@ class StorageLoader:
         """The storage ``key`` as a one-dimensional array of dtype ``kind`` on its device."""
         if key not in self._placed:
             data = self._archive.array(f"data/{key}")
-            data = data[: len(data) // kind.itemsize * kind.itemsize].view(kind.np)
+            data = elements_of(data[: len(data) // kind.itemsize * kind.itemsize], kind)
             if self._archive.little_endian != (sys.byteorder == "little"):
-                data = _swapped(data)
+                data = swapped(data)
             self._placed[key] = kind, self._place(data, location)
         found, array = self._placed[key]
         if found is not kind:
@@ -110,7 +110,14 @@ class StorageLoader:
             raise pickle.UnpicklingError("the tensors of the checkpoint take more memory than the file has bytes")
 
 
-def _swapped(data: np.ndarray) -> np.ndarray:
+def elements_of(raw: np.ndarray, kind: dtype) -> np.ndarray:
+    """The elements that the bytes are; truth values that are neither 0 nor 1 are made so, since NumPy relies on it."""
+    if kind is BY_NAME["bool"] and len(raw) and raw.max() > 1:
+        raw = (raw != 0).view(np.uint8)
+    return raw.view(kind.np) if len(raw) else np.empty(0, kind.np)
+
+
+def swapped(data: np.ndarray) -> np.ndarray:
     """Elements in the other byte order."""
     part = data.itemsize // (2 if data.dtype.kind == "c" else 1)
     return data.view(f"u{part}").byteswap().view(data.dtype)

@@ -6,10 +6,11 @@ import errno
 import os
 import stat
 
+import numpy as np
 import pytest
 
 import nnlite
-from nnlite.serialization import _atomic
+from nnlite.serialization import _atomic, npz, safetensors
 
 # Atomic writing
 
@@ -143,3 +144,100 @@ def test_devices_are_written_directly():
     with pytest.raises(OSError, match="No space left"):
         nnlite.save(nnlite.ones(100_000), "/dev/full")
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+
+
+# A full disk
+
+WRITERS = {
+    "save": lambda value, path: nnlite.save(value, path),
+    "save, old protocol": lambda value, path: nnlite.save(value, path, pickle_protocol=4),
+    "safetensors": lambda value, path: safetensors.save_file(value, path),
+    "npz": lambda value, path: npz.save(value, path),
+    "npz, compressed": lambda value, path: npz.save(value, path, compress=True),
+    "npy": lambda value, path: npz.save_array(value["b"], path),
+}
+POINTS = ["create", "first byte", "header", "middle", "last byte", "flush", "fsync", "close", "rename"]
+
+
+class FullDisk:
+    """Stands for ``os`` while a file is written: the disk fills at one point."""
+
+    def __init__(self, point: str, error: int, size: int) -> None:
+        self.point = point
+        self.error = OSError(error, os.strerror(error))
+        self.room = {"first byte": 0, "header": 40, "middle": size // 2, "last byte": size - 1}.get(point, 1 << 40)
+
+    def fail(self, point):
+        if self.point == point:
+            raise self.error
+
+    def open(self, *args):
+        self.fail("create")
+        return os.open(*args)
+
+    def fdopen(self, descriptor, mode):
+        return FullFile(os.fdopen(descriptor, mode), self)
+
+    def fsync(self, descriptor):
+        self.fail("fsync")
+        os.fsync(descriptor)
+
+    def replace(self, source, target):
+        self.fail("rename")
+        os.replace(source, target)
+
+    def __getattr__(self, name):
+        return getattr(os, name)
+
+
+class FullFile:
+    def __init__(self, file, disk):
+        self.file = file
+        self.disk = disk
+
+    def write(self, data):
+        view = memoryview(data).cast("B")
+        if self.file.tell() + len(view) > self.disk.room:
+            self.file.write(view[: self.disk.room - self.file.tell()])
+            raise self.disk.error
+        return self.file.write(view)
+
+    def flush(self):
+        self.disk.fail("flush")
+        self.file.flush()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *raised):
+        self.file.close()
+        if raised[0] is None:
+            self.disk.fail("close")
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)])
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_disk_that_fills_at_some_point(writer, point, error, tmp_path, monkeypatch):
+    path = tmp_path / "model"
+    rng = np.random.default_rng(0)
+    new = {"a": nnlite.arange(3), "b": nnlite.from_numpy(rng.standard_normal(2000))}
+    WRITERS[writer](new, path)
+    size = path.stat().st_size
+    path.unlink()
+    for old in None, b"the old file":
+        if old:
+            path.write_bytes(old)
+        monkeypatch.setattr(_atomic, "os", FullDisk(point, error, size))
+        with pytest.raises(OSError, match="old file is as it was" if old else "no file has been written") as raised:
+            WRITERS[writer](new, path)
+        monkeypatch.undo()
+        assert raised.value.errno == error
+        assert raised.value.filename == str(path)
+        assert os.listdir(tmp_path) == (["model"] if old else [])
+    assert path.read_bytes() == b"the old file"
+    WRITERS[writer](new, path)
+    assert path.stat().st_size == size
