@@ -73,5 +73,5 @@ def explain(f: Any, *args: Any, **kwargs: Any) -> Any:
 
 def __getattr__(name: str) -> Any:
     if name in ("config", "eval_frame"):
-        return importlib.import_module(f"{__name__}.eval_frame")
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -37,4 +37,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "profiler":  # which stands above this package
         return importlib.import_module("nnlite.profiler.legacy")
+    if name in ("grad_mode", "variable"):
+        return importlib.import_module(f"{__name__}.{name}")
+    if name == "Variable":
+        return importlib.import_module(f"{__name__}.variable").Variable
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from . import functional as functional
@@ -14,6 +15,20 @@ from .parameter import Buffer as Buffer
 from .parameter import Parameter as Parameter
 from .parameter import UninitializedBuffer as UninitializedBuffer
 from .parameter import UninitializedParameter as UninitializedParameter
+
+_LATE = {"DataParallel": "parallel", "attention": "", "common_types": "", "parallel": ""}
+"""Submodules that are imported at first use, and what comes from them."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_LATE[name] or name}")
+    return getattr(module, name) if _LATE[name] else module
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})
 
 
 def factory_kwargs(kwargs: dict[str, Any] | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from ..._core.device import device as Device
 from ..._core.dtypes import dtype as DType
@@ -208,6 +208,21 @@ class ConvertibleModule(ModuleTree):
     def bfloat16(self) -> Self:
         """Convert the floating point tensors to bfloat16, in place; return the module. Needs ml_dtypes."""
         return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
+
+    def _elsewhere(self, kind: str) -> NoReturn:
+        raise RuntimeError(f"{self._get_name()}.{kind}(): there is no {kind} device; nnlite has cpu and cuda")
+
+    def ipu(self, device: Any = None) -> Self:
+        """Not available: raises RuntimeError, since there are no such devices."""
+        self._elsewhere("ipu")
+
+    def xpu(self, device: Any = None) -> Self:
+        """Not available: raises RuntimeError, since there are no such devices."""
+        self._elsewhere("xpu")
+
+    def mtia(self, device: Any = None) -> Self:
+        """Not available: raises RuntimeError, since there are no such devices."""
+        self._elsewhere("mtia")
 
     def share_memory(self) -> Self:
         """Not available: raises NotImplementedError.

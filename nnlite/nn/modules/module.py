@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -97,6 +98,28 @@ class Module(HookedModule):
         return self.forward(*args, **kwargs)
 
     _call_impl = __call__
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: operations are compiled already; see ``nnlite.compile``, which takes the same arguments.
+
+        Raises:
+            RuntimeError: there is no such ``mode``, or both ``mode`` and ``options`` are given.
+
+        Example:
+            >>> from nnlite import nn
+            >>> nn.Linear(2, 3).compile(mode="reduce-overhead")
+        """
+        importlib.import_module("nnlite.compiler").compile(self, *args, **kwargs)
+
+    def _mark_compiled(self) -> None:
+        self.__dict__["_compiled"] = True
+
+    @property
+    def _orig_mod(self) -> Module:
+        """The module of a compiled module: itself, which programs ask a compiled module for."""
+        if "_compiled" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute '_orig_mod'")
+        return self
 
     def extra_repr(self) -> str:
         """What the printed text of the module says in its parentheses; for subclasses to override.
