@@ -63,7 +63,7 @@ class LegacyStorages:
         self._room -= numel * kind.itemsize
         if self._room < 0:
             raise _damaged(f"the storage {key} goes beyond the end of the file")
-        host = np.zeros(numel, kind.np) if numel else np.empty(0, kind.np)  # zeros(0) has the stride 0
+        host = np.zeros(numel, kind.np)
         self._placed[key] = kind, host, self._place(host, location)
 
     def elements(self, key: str, location: str, kind: dtype, nbytes: int) -> Any:

@@ -357,7 +357,7 @@ def test_we_read_their_old_format(weights_only, device, tmp_path):
     for name, value in state.items():
         if name != "more":
             same(r[name], value)
-            assert r[name].stride() == value.stride()
+            assert not value.numel() or r[name].stride() == value.stride()
             assert r[name].device.type == device.partition(":")[0]
     with nnlite.no_grad():
         r["w"].zero_()
