@@ -12,6 +12,7 @@ A mapping keeps a descriptor open, and a process may have about a thousand. So t
 
 from __future__ import annotations
 
+import io
 import mmap
 import os
 import pickle
@@ -21,6 +22,11 @@ import weakref
 from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from typing import Any
+
+import numpy as np
+
+from ...._core.tensor_base import wrap
+from ....tensor import Tensor
 
 __all__ = ["Message", "pack", "receive", "send"]
 
@@ -92,6 +98,25 @@ class Message:
     __del__ = close
 
 
+class _Pickler(pickle.Pickler):
+    """Tensors on the CPU are pickled without a copy of their memory, and are unpickled onto memory as it comes.
+
+    Others are copied to the host, and to their device on the other side.
+    """
+
+    def reducer_override(self, value: Any) -> Any:
+        if type(value) is not Tensor or value.device.type != "cpu" or value.__dict__:
+            return NotImplemented
+        array = value._a
+        if not (array.flags.c_contiguous or array.flags.f_contiguous):
+            array = array.copy()  # memory with gaps cannot be handed out
+        return _tensor, (array, value.is_leaf and value.requires_grad)
+
+
+def _tensor(array: np.ndarray, requires_grad: bool) -> Tensor:
+    return wrap(array).requires_grad_(requires_grad)
+
+
 def pack(value: Any) -> Message:
     """A message that holds ``value``.
 
@@ -108,7 +133,9 @@ def pack(value: Any) -> Message:
         buffers.append(raw)
         return False
 
-    data = pickle.dumps(value, 5, buffer_callback=keep_out)
+    file = io.BytesIO()
+    _Pickler(file, 5, buffer_callback=keep_out).dump(value)
+    data = file.getvalue()
     parts, end = [], 0
     for raw in buffers:
         parts.append((end, end + raw.nbytes))
