@@ -13,7 +13,7 @@ from .._core.tensor_base import TensorBase
 from ..backends import backend_of
 
 Operands = tuple[tuple[Any, ...], dict[str, Any]]
-Rule = Callable[[str, tuple[Any, ...], dict[str, Any]], Operands]
+Rule = Callable[[str, Any, Any], Operands]
 """``rule(device_type, args, kwargs)`` gives the arguments to call the operation with."""
 
 
@@ -93,11 +93,16 @@ def refused(device_type: str, args: Any, kwargs: Any) -> Operands:
     )
 
 
-def when(condition: Callable[..., bool], rule: Rule) -> Rule:
-    """The rule for calls whose arguments fulfil a condition."""
+def unchanged(device_type: str, args: Any, kwargs: Any) -> Operands:
+    """As they are."""
+    return args, kwargs
+
+
+def when(condition: Callable[..., bool], rule: Rule, otherwise: Rule = unchanged) -> Rule:
+    """The rule for calls whose arguments fulfil a condition, and that for others."""
 
     def chosen(device_type: str, args: Any, kwargs: Any) -> Operands:
-        return rule(device_type, args, kwargs) if condition(*args, **kwargs) else (args, kwargs)
+        return (rule if condition(*args, **kwargs) else otherwise)(device_type, args, kwargs)
 
     return chosen
 

@@ -22,7 +22,7 @@ from ._lists import CPU, DEVICE
 _lock = threading.Lock()
 _installed = [False]
 
-_INSIDE_OPS = ("nnlite.ops.attention.multi_head",)
+_INSIDE_OPS = ("nnlite.ops.attention.multi_head", "nnlite.ops.recurrent.cells")
 """The modules of ``nnlite.ops`` whose calls of other operations autocast sees, as those of layers. In all others an
 operation is one, however it is computed."""
 

@@ -90,11 +90,24 @@ def _without_indices(*args: Any, return_indices: bool = False, **options: Any) -
 
 
 def _multiplies(input: Any, n: int) -> bool:
-    return n > 1  # for n under 0 the inverse comes first
+    return n > 1
+
+
+def _inverts(input: Any, n: int) -> bool:
+    return n < 0
 
 
 def _has_products(input: Any, other: Any) -> bool:
-    return bool(input.ndim and other.ndim)
+    return bool(input.ndim and other.ndim) and input.ndim + other.ndim > 2
+
+
+def _sums_over_pairs(equation: Any, *operands: Any) -> bool:
+    """Whether an index of two operands is summed over, which makes a matrix product; without an equation, assumed."""
+    if not isinstance(equation, str):
+        return True
+    inputs, _, output = equation.partition("->")
+    letters = [letter for part in inputs.split(",") for letter in set(part) if letter.isalpha()]
+    return "->" in equation and any(letters.count(letter) > 1 and letter not in output for letter in letters)
 
 
 def _table(*parts: tuple[str, Rule]) -> dict[str, Rule]:
@@ -105,7 +118,7 @@ BOTH: dict[str, Rule] = _table(
     (PRODUCTS, lower),
     (LOSSES, single),
     (BOTH_SINGLE, single),
-    ("matrix_power linalg.matrix_power", when(_multiplies, lower)),
+    ("matrix_power linalg.matrix_power", when(_multiplies, lower, when(_inverts, single))),
     ("inner", when(_has_products, lower)),
 )
 
@@ -114,6 +127,7 @@ CPU: dict[str, Rule] = BOTH | _table(
     (CPU_SINGLE, single),
     (CPU_WIDEST, widest),
     (CPU_AS_FIRST, as_first),
+    ("einsum", when(_sums_over_pairs, lower)),
     ("pad", when(_mirrors, single)),
     ("interpolate", when(_pools_volumes, single)),
     ("max_pool3d", when(_without_indices, single)),

@@ -6,6 +6,7 @@ import math
 import warnings
 from typing import Any
 
+from ..._core.autocast import autocast
 from ...creation import empty, zeros
 from ...ops.recurrent import SCANS, cells, layers
 from .. import init
@@ -146,7 +147,7 @@ class RNNBase(Module):
     def check_input(self, input: Any, batch_sizes: Any) -> None:
         """Raise for an input of the wrong dtype, number of dimensions, or size."""
         weight = self._flat_weights[0]
-        if input.dtype is not weight.dtype:
+        if input.dtype is not weight.dtype and not autocast.on:
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). "
                 f"Convert input: input.to({weight.dtype}), or convert model: model.to({input.dtype})"
