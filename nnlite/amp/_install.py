@@ -98,6 +98,9 @@ def _replace_names(replacements: dict[int, Callable[..., Any]]) -> None:
             elif id(value) in replacements:
                 setattr(space, name, replacements[id(value)])
                 _replace_call(value, replacements)
+            elif type(value) is dict and getattr(space, "__name__", "").startswith("nnlite.nn."):
+                for key, each in value.items():  # such as the convolutions by number of dimensions
+                    value[key] = replacements.get(id(each), each)
 
 
 def _replace_call(function: Any, replacements: dict[int, Callable[..., Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -98,3 +99,9 @@ def current_stream(device: Any = None) -> Stream:
 def stream(stream: Any) -> AbstractContextManager[Any]:
     """A context in which nothing is different."""
     return nullcontext()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "amp":
+        return importlib.import_module("nnlite.cpu.amp")
+    raise AttributeError(f"module 'nnlite.cpu' has no attribute {name!r}")
