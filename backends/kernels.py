@@ -28,26 +28,33 @@ EXPLAIN = os.environ.get("NNLITE_EXPLAIN", "") not in ("", "0")
 
 
 class Override:
-    """A kernel that a backend registered: the function, and the condition under which it applies."""
+    """A kernel that a backend registered: the function, the condition under which it applies, and the kernel, if any,
+    that takes what it does not."""
 
-    __slots__ = ("function", "when")
+    __slots__ = ("beneath", "function", "when")
 
-    def __init__(self, function: Body, when: Callable[..., bool] | None) -> None:
+    def __init__(self, function: Body, when: Callable[..., bool] | None, beneath: Override | None = None) -> None:
         self.function = function
         self.when = when
+        self.beneath = beneath
 
 
-def kernel(name: str, *, table: dict[str, Override], when: Callable[..., bool] | None = None) -> Callable[[Body], Body]:
+def kernel(
+    name: str, *, table: dict[str, Override], when: Callable[..., bool] | None = None, above: bool = False
+) -> Callable[[Body], Body]:
     """Register a function as the kernel of operation ``name`` in a backend's ``table``.
 
     ``when`` takes the same arguments and says whether the kernel can take them; where it is false the generic body
     runs. The function has the signature of the generic body without ``xp`` (a test checks it).
+
+    Args:
+        above: there may be a kernel for this operation; it goes on taking what ``when`` refuses.
     """
 
     def register(function: Body) -> Body:
-        if name in table:
+        if name in table and not (above and when is not None):
             raise ValueError(f"kernel {name!r} is registered twice")
-        table[name] = Override(function, when)
+        table[name] = Override(function, when, table.get(name))
         return function
 
     return register
@@ -75,17 +82,23 @@ class KernelTable:
         label = f"{self.backend_.name}.{name}"
         if override is None:
             return _explained(generic, label + " generic") if EXPLAIN else generic
-        fast = _explained(override.function, label + " override") if EXPLAIN else override.function
         if EXPLAIN:
             generic = _explained(generic, label + " generic (the override does not take these arguments)")
-        when = override.when
-        if when is None:
-            return fast
+        return _chosen(override, generic, label)
 
-        def choose(*args: Any, **attributes: Any) -> Any:
-            return fast(*args, **attributes) if when(*args, **attributes) else generic(*args, **attributes)
 
-        return choose
+def _chosen(override: Override, generic: Body, label: str) -> Body:
+    """The override where it applies, then those beneath it, then the generic body."""
+    fast = _explained(override.function, label + " override") if EXPLAIN else override.function
+    when = override.when
+    if when is None:
+        return fast
+    other = generic if override.beneath is None else _chosen(override.beneath, generic, label)
+
+    def choose(*args: Any, **attributes: Any) -> Any:
+        return fast(*args, **attributes) if when(*args, **attributes) else other(*args, **attributes)
+
+    return choose
 
 
 def _explained(function: Body, label: str) -> Body:

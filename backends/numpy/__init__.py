@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 from typing import Any
@@ -12,6 +13,7 @@ from ..base import Backend
 from ..registry import register_backend
 from . import indexing as indexing  # registers its kernels
 from . import order as order
+from .first_use import available
 from .kernels import OVERRIDES
 from .namespace import xp
 
@@ -52,5 +54,7 @@ class NumpyBackend(Backend):
 
 
 def register() -> None:
-    """Add the CPU to the registry."""
+    """Add the CPU to the registry, with the compiled kernels where numba is installed."""
+    if available():
+        importlib.import_module(f"{__package__}.compiled")
     register_backend(NumpyBackend(), OVERRIDES)

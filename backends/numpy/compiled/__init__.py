@@ -1,0 +1,14 @@
+"""Compiled kernels for the CPU: the extra ``fast``, which brings numba.
+
+The files here say which arguments each compiled kernel takes and share its work out to threads; the kernels are in
+``kernels/``. Without numba nothing here is imported, and everything runs on NumPy alone; so it does with
+``NNLITE_COMPILED=0`` in the environment. ``NNLITE_COMPILED=all``, for tests, takes compiled kernels for small arrays
+too, where they are slower.
+"""
+
+from __future__ import annotations
+
+from ..threads import sgemm_address
+
+if sgemm_address():  # registers its kernels
+    from . import convolution as convolution

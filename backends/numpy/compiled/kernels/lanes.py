@@ -1,0 +1,77 @@
+"""Short vectors in compiled code: the same small transform of many neighbouring numbers at once.
+
+Numba leaves it to LLVM to find vectors in loops, which fails where a step reads and writes many arrays. Here the vector
+code is written out, from a matrix of constants.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES = 16
+"""Numbers in a vector: 64 bytes of float32, which LLVM divides where the processor has shorter ones."""
+
+_FUSED = ("contract",)
+"""A product and a sum may become one instruction."""
+
+_VECTOR = ir.VectorType(ir.FloatType(), LANES)
+
+
+def _combination(builder: Any, coefficients: Any, vectors: list[Any]) -> Any:
+    """The sum of vectors times constants; zeros are left out, ones not multiplied."""
+    total = None
+    for coefficient, vector in sorted(zip(coefficients, vectors, strict=True), key=lambda pair: abs(pair[0]) != 1):
+        if coefficient == 0:
+            continue
+        if coefficient == 1:
+            total = vector if total is None else builder.fadd(total, vector)
+        elif coefficient == -1 and total is not None:
+            total = builder.fsub(total, vector)
+        else:
+            factor = ir.Constant(_VECTOR, [ir.Constant(ir.FloatType(), float(np.float32(coefficient)))] * LANES)
+            part = builder.fmul(factor, vector, flags=_FUSED)
+            total = part if total is None else builder.fadd(total, part, flags=_FUSED)
+    return total
+
+
+def transform(matrix: np.ndarray) -> Any:
+    """A function for compiled code: M d M' of a square d of vectors, for the constant matrix M.
+
+    ``f(source, at, row, column, target, to, target_row, target_column)``: the vectors of d begin in the flat array
+    ``source`` at ``at + i row + j column``, those of the result in ``target``.
+    """
+    results, size = matrix.shape
+
+    @intrinsic
+    def function(context: Any, source: Any, at: Any, row: Any, column: Any, target: Any, to: Any, target_row: Any,
+                 target_column: Any) -> Any:  # fmt: skip
+        integer = types.int64
+        signature = types.void(source, integer, integer, integer, target, integer, integer, integer)
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            def pointer(position: int, i: int, j: int) -> Any:
+                array = context.make_array(signature.args[position])(context, builder, args[position])
+                start, rows, columns = args[position + 1 : position + 4]
+                steps = [builder.mul(rows, rows.type(i)), builder.mul(columns, columns.type(j))]
+                place = builder.gep(array.data, [builder.add(start, builder.add(*steps))])
+                return builder.bitcast(place, _VECTOR.as_pointer())
+
+            d = [[builder.load(pointer(0, i, j), align=4) for j in range(size)] for i in range(size)]
+            half = [
+                [_combination(builder, matrix[a], [d[i][j] for i in range(size)]) for j in range(size)]
+                for a in range(results)
+            ]
+            for a in range(results):
+                for b in range(results):
+                    builder.store(_combination(builder, matrix[b], half[a]), pointer(4, a, b), align=4)
+            return cgutils.get_null_value(ir.IntType(8).as_pointer())
+
+        return signature, generate
+
+    return function

@@ -1,0 +1,46 @@
+"""Whether compiled kernels are used, and what is said when they are compiled for the first time."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+SETTING = os.environ.get("NNLITE_COMPILED", "1")
+EVERY_SIZE = SETTING == "all"
+
+
+def available() -> bool:
+    """Whether compiled kernels are to be used: numba is installed, and the environment does not say no."""
+    return SETTING != "0" and importlib.util.find_spec("numba") is not None
+
+
+def worth(size: int, least: int) -> bool:
+    """Whether an array is large enough for a compiled kernel."""
+    return size >= least or EVERY_SIZE
+
+
+@cache
+def load(name: str) -> ModuleType:
+    """A module of ``kernels/``, imported at the first call, which takes 0.3 s for numba itself.
+
+    numba keeps what it compiles beside the source or in the user's cache folder; only where nothing is kept yet does
+    compiling take seconds, and a line on the error stream says so.
+    """
+    module = importlib.import_module(f"{__package__}.compiled.kernels.{name}")
+    functions = [f for f in vars(module).values() if hasattr(f, "py_func") and f.py_func.__module__ == module.__name__]
+    kept = any(Path(f.stats.cache_path).glob(f"{name}.*.nbi") for f in functions if f.stats.cache_path)
+    if functions and not kept:
+        _announce()
+    return module
+
+
+@cache
+def _announce() -> None:
+    """One line in a process."""
+    print("nnlite: compiling kernels for this processor, once for all later runs (python -m nnlite.warmup does it "
+          "ahead; NNLITE_COMPILED=0 goes without)", file=sys.stderr)  # fmt: skip
