@@ -9,9 +9,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__all__ = ["checkpoint", "data", "draw_graph", "hooks", "summary", "tensorboard"]
+__all__ = [
+    "_pytree", "benchmark", "checkpoint", "collect_env", "cpp_extension", "data", "deterministic", "dlpack",
+    "draw_graph", "hooks", "mobile_optimizer", "model_zoo", "summary", "swap_tensors", "tensorboard",
+]  # fmt: skip
 
-_FUNCTIONS = {"draw_graph": "_graph_drawing", "summary": "_model_summary"}
+_FUNCTIONS = {"draw_graph": "_graph_drawing", "summary": "_model_summary", "swap_tensors": "_swap"}
 """Name -> the file that has it."""
 
 
