@@ -33,7 +33,7 @@ def as_numbers(f: Any, mask: Any, like: Any) -> Any:
 def _sum(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
     if x.dtype.itemsize != 2:
         return xp.add.reduce(x, axis, None, None, keepdims)
-    return xp.sum(x, axis=axis, keepdims=keepdims, dtype=_wide(x)).astype(x.dtype)
+    return xp.add.reduce(x, axis, _wide(x), None, keepdims).astype(x.dtype)
 
 
 @_sum.vjp
