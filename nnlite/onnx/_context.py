@@ -68,6 +68,8 @@ class Context:
         if isinstance(operand, Dim):
             return self.op("Cast", self.graph.scalar(operand), to=tensor_type(dtype))
         if isinstance(operand, Each):
+            if all(isinstance(v, float) and v.is_integer() for v in operand.values):
+                return self.name_of(Dim([int(v) for v in operand.values]), dtype)
             raise DynamicSizeError("a number depends on a dynamic dimension")
         return self.graph.constant(operand, dtype)
 

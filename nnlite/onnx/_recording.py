@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,14 +12,19 @@ import numpy as np
 
 from .._core.grad_mode import no_grad
 from .._core.node import caller, location
-from .._core.operation import OPS
+from .._core.operation import OPS, Op
 from .._core.rng import get_rng_state, set_rng_state
 from .._core.tensor_base import TensorBase, wrap
+from .._core.views import base_of
+from .._core.warn import warn
 from ..autograd._pytree import flatten
 from ..backends.kernels import GENERIC
 from ..backends.registry import backend_of, tables
 from . import _traced
 from ._traced import Source, TracedArray, TracedTable, Value, destination, make, plain, traced_in
+from .errors import TracerWarning
+
+in_place: Any = importlib.import_module("nnlite._core.in_place")  # the package has a function of that name
 
 
 class Constant:
@@ -158,7 +165,7 @@ class Recording:
         composite = OPS[name].composite
         ways: list[Callable[[], Any]] = []
         if composite is not None:
-            ways.append(lambda: _raw(composite(*(wrap(a) if type(a) in tables else a for a in args), **attrs)))
+            ways.append(lambda: self._composite(OPS[name], args, attrs))
         ways.append(lambda: GENERIC[name](tables[type(traced)].backend_.xp, *args, **attrs))
         for way in ways:
             mark = len(self.calls)
@@ -170,6 +177,15 @@ class Recording:
             finally:
                 self.inside -= 1
         return None
+
+    def _composite(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """The results as the body of the operation would give them, without what only its derivative needs."""
+        assert op.composite is not None
+        made = op.composite(*(wrap(a) if type(a) in tables else a for a in args), **attrs)
+        if op.outputs == 1 and not op.residuals:
+            return made._a
+        made = made if isinstance(made, tuple | list) else (made,)
+        return *(t._a for t in made), *(None,) * op.residuals
 
     def _noted(self, name: str, args: Any, attrs: dict[str, Any], arrays: tuple[Any, ...]) -> list[Any]:
         operands = tuple(self._operand(a) for a in args)
@@ -203,10 +219,6 @@ class Recording:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _raw(result: Any) -> Any:
-    return tuple(t._a for t in result) if isinstance(result, tuple | list) else result._a
-
-
 @contextlib.contextmanager
 def _watched() -> Iterator[None]:
     """While it lasts, operations whose first array is an ordinary one look for traced ones among the others."""
@@ -238,6 +250,48 @@ def _looking(name: str, kernel: Callable[..., Any]) -> Callable[..., Any]:
         return traced.recording.run(name, args, kwargs, out)
 
     return call
+
+
+@contextlib.contextmanager
+def _written_tensors(recording: Recording) -> Iterator[None]:
+    """While it lasts, a tensor that the forward pass made without its inputs and writes to becomes a traced one, as
+    ``out = zeros(...); out[0] = x`` needs it; afterwards it holds what it held before."""
+    held: list[tuple[Any, Any]] = []
+    check = in_place.check_write
+
+    def check_write(x: Any) -> None:
+        check(x)
+        if isinstance(x._a, TracedArray):
+            return
+        base = x if x._view is None else base_of(x._view)
+        old = base._a
+        alone = sys.getrefcount(old) - (x._a is not old and x._a.base is old) <= _ALONE
+        chain = () if base is x else x._view.chain
+        if not alone or old.base is not None or not all(isinstance(op, Op) for op, _ in chain):
+            return  # others see its memory: an ordinary write, which refuses traced values
+        held.extend((t, t._a) for t in {id(base): base, id(x): x}.values())
+        array = base._a = recording.as_traced(old, None)
+        if base is not x:
+            for op, attrs in chain:
+                array = op.impl[type(array)](array, **attrs)
+            x._a = array
+
+    in_place.check_write = check_write
+    try:
+        yield
+    finally:
+        in_place.check_write = check
+        for tensor, array in held:
+            tensor._a = array
+
+
+def _references(holder: Any) -> int:
+    """How many references there are to an array that only one tensor holds, seen from ``check_write``."""
+    old = holder._a
+    return sys.getrefcount(old)
+
+
+_ALONE = _references(wrap(np.empty(1)))
 
 
 @contextlib.contextmanager
@@ -298,13 +352,26 @@ def record(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recordi
     random = get_rng_state()
     outer, _traced.current = _traced.current, recording
     try:
-        with no_grad(), _traced_state(recording, model), _modules(recording, model), _watched():
+        with (
+            no_grad(),
+            _traced_state(recording, model),
+            _written_tensors(recording),
+            _modules(recording, model),
+            _watched(),
+        ):
             given = [wrap(recording.input(x._a)) if isinstance(x, TensorBase) else x for x in leaves]
             args, kwargs = rebuild(given)
             result = model(*args, **kwargs)
             for leaf in flatten(result)[0]:
                 if isinstance(leaf, TensorBase):
                     recording.outputs.append(recording._operand(leaf._a))
+            drawn = not np.array_equal(get_rng_state().numpy(), random.numpy())
+            if drawn and not any(call.name == "dropout" for call in recording.calls):
+                warn(
+                    "nnlite.onnx.export(): the forward pass draws random numbers; those of this pass become "
+                    "constants of the file. Give them to the model as an input",
+                    TracerWarning,
+                )
     finally:
         _traced.current = outer
         set_rng_state(random)

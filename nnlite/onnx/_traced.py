@@ -17,7 +17,7 @@ from .._core.warn import warn
 from ..backends.base import Backend
 from ..backends.kernels import GENERIC, KernelTable
 from ..backends.registry import tables
-from .errors import OnnxExporterError, TracerWarning
+from .errors import OnnxExporterError, TracerWarning, UntracedArrayError
 
 if TYPE_CHECKING:
     from ._recording import Recording
@@ -179,7 +179,7 @@ class TracedArray:
         return float(plain(self))
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError(
+        raise UntracedArrayError(
             "nnlite.onnx.export(): a result of the forward pass is written into an array that was made without it, or "
             "used by a NumPy function; compute with nnlite's functions, and put results together by nnlite.stack or "
             "nnlite.cat instead of writing them into nnlite.zeros(...)"

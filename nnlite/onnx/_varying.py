@@ -17,7 +17,7 @@ def varying_constant(graph: Graph, arrays: list[np.ndarray]) -> str:
     Raises:
         DynamicSizeError: the arrays are neither repeated, nor evenly spaced along one axis, nor a triangle.
     """
-    for rule in (_repeated, _spaced, _triangle):
+    for rule in (_repeated, _number, _spaced, _triangle):
         name = rule(graph, arrays)
         if name is not None:
             return name
@@ -41,6 +41,15 @@ def _repeated(graph: Graph, arrays: list[np.ndarray]) -> str | None:
         first = first.reshape(-1)[:1].reshape(())
     name: str = graph.node("Expand", graph.constant(first.copy()), graph.ints(shape))
     return name
+
+
+def _number(graph: Graph, arrays: list[np.ndarray]) -> str | None:
+    """One whole number that follows from sizes."""
+    if arrays[0].size != 1 or any(a.size != 1 or not float(a.reshape(())).is_integer() for a in arrays):
+        return None
+    size = graph.size(Dim([int(a.reshape(())) for a in arrays]))
+    name = graph.node("Cast", size, to=tensor_type(arrays[0].dtype))
+    return str(graph.node("Reshape", name, graph.ints(arrays[0].shape)))
 
 
 def _spaced(graph: Graph, arrays: list[np.ndarray]) -> str | None:

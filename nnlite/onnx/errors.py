@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DynamicSizeError", "OnnxExporterError", "TracerWarning", "UnsupportedOperatorError"]
+__all__ = ["DynamicSizeError", "OnnxExporterError", "TracerWarning", "UnsupportedOperatorError", "UntracedArrayError"]
 
 
 class OnnxExporterError(RuntimeError):
@@ -15,6 +15,10 @@ class UnsupportedOperatorError(OnnxExporterError, NotImplementedError):
 
 class DynamicSizeError(OnnxExporterError):
     """A dimension was asked to be dynamic, and the forward pass does not follow it."""
+
+
+class UntracedArrayError(OnnxExporterError, TypeError):
+    """A result of the forward pass meets an array of which the export knows nothing."""
 
 
 class TracerWarning(UserWarning):

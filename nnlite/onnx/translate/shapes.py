@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...backends.registry import tables
 from .._context import Context
 from .._graph import INT64_MAX
 from .._recording import Constant
@@ -119,10 +120,8 @@ def _(c: Context) -> Any:
     shape, out = c.shape(), c.out_shape
     if any(isinstance(n, Dim) for n in (*shape, *out)):
         raise DynamicSizeError("it is written as a choice of positions, which is made for one size")
-    from ...backends.kernels import GENERIC
-
     places = np.arange(int(np.prod(shape)), dtype=np.int64).reshape(shape)
-    places = np.array(GENERIC[c.merged.name](np, places, **_attrs(c)))
+    places = np.array(getattr(tables[np.ndarray], c.merged.name)(places, **_attrs(c)))
     return c.op("Gather", c.op("Reshape", c.x(), c.ints([-1])), c.graph.constant(places), axis=0)
 
 
