@@ -257,8 +257,11 @@ class MultiProcessIterator(BaseIterator):
         return data
 
     def _finish(self) -> NoReturn:
-        error, self._error = self._error, StopIteration()
-        self.progress.finished = error is None or isinstance(error, StopIteration)
+        error, self._error = self._error or StopIteration(), StopIteration()
+        self.progress.finished = isinstance(error, StopIteration)
         if not self._keep:
             self._pool.stop()
-        raise error if error is not None else StopIteration
+        try:
+            raise error
+        finally:
+            del error  # whose traceback refers to this frame
