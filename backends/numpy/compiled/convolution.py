@@ -94,7 +94,7 @@ def convolution(
     shift = np.zeros(outputs, np.float32) if bias is None else np.ascontiguousarray(bias)
     geometry = _geometry(weight.shape[2:], stride, padding, dilation, groups)
     if _is_tiled(x.shape[1], outputs, weight.shape[2:], stride, padding, dilation, groups, images * _tiles(sizes)):
-        _tiled(x, weight.transpose(2, 3, 1, 0), shift, padding[0][0], padding[1][0], out)
+        _tiled(x, weight, False, shift, padding[0][0], padding[1][0], out)
     elif groups == x.shape[1] > 1:
         run, kernels = load("depthwise").convolve, weight.reshape(outputs, *weight.shape[2:])
         share(images * outputs, lambda a, b: run(x, kernels, shift, geometry, out, a, b))
@@ -115,8 +115,7 @@ def convolution_input(
     kernel_size = weight.shape[2:]
     if _is_tiled(g.shape[1], channels, kernel_size, stride, padding, dilation, groups, images * _tiles(sizes)):
         out = np.empty((images, channels, *sizes), np.float32)
-        turned = weight[:, :, ::-1, ::-1].transpose(2, 3, 0, 1)
-        _tiled(g, turned, np.zeros(channels, np.float32), 2 - padding[0][0], 2 - padding[1][0], out)
+        _tiled(g, weight, True, np.zeros(channels, np.float32), 2 - padding[0][0], 2 - padding[1][0], out)
         return out
     out = np.zeros((images, channels, *sizes), np.float32)
     geometry = _geometry(kernel_size, stride, padding, dilation, groups)
@@ -214,11 +213,14 @@ def _tile_workspace(channels: int, outputs: int, sizes: Any, images: int) -> tup
     )
 
 
-def _tiled(x: np.ndarray, kernels: np.ndarray, bias: np.ndarray, top: int, left: int, out: np.ndarray) -> None:
-    """Convolution with kernels (3, 3, C, O) into ``out``."""
+def _tiled(
+    x: np.ndarray, weight: np.ndarray, turned: bool, bias: np.ndarray, top: int, left: int, out: np.ndarray
+) -> None:
+    """Convolution into ``out``; ``turned`` takes gradients of the outputs back to the inputs."""
     module, address = load("winograd"), sgemm_address()
     (images, channels), (outputs, *sizes) = x.shape[:2], out.shape[1:]
-    transformed = module.KERNEL_MATRIX.dot(kernels.reshape(9, channels * outputs)).reshape(36, channels, outputs)
+    transformed = workspace("kernels", 36, channels, outputs)
+    module.transform_kernels(weight, turned, transformed, workspace("kernel rows", 45 * _whole(outputs)))
 
     def body(start: int, stop: int) -> None:
         work = _tile_workspace(channels, outputs, sizes, stop - start)
@@ -235,7 +237,7 @@ def _tiled_weight(x: np.ndarray, g: np.ndarray, top: int, left: int) -> np.ndarr
         work = _tile_workspace(channels, outputs, sizes, stop - start)
         module.correlate(address, x, g, top, left, total, start, stop, *work)
 
-    total = _summed(x.shape[0], part, (36, channels, outputs)).reshape(36, channels * outputs)
-    return np.ascontiguousarray(
-        module.KERNEL_MATRIX.T.dot(total).reshape(3, 3, channels, outputs).transpose(3, 2, 0, 1)
-    )
+    out = np.empty((outputs, channels, 3, 3), np.float32)
+    total = _summed(x.shape[0], part, (36, channels, outputs))
+    module.kernels_of(total, out, workspace("kernel rows", 45 * _whole(outputs)))
+    return out

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from .blas import NORMAL, TRANSPOSED, sgemm
+from .lanes import peek, poke
 
 _OPTIONS = {"nogil": True, "cache": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 _0, _1 = np.float32(0), np.float32(1)
@@ -31,26 +32,33 @@ def _gather(image, geometry, channel, depth, top, bottom, across, columns, at, p
     begins at ``at + r pitch``."""
     _, kh, kw, sy, sx, py, px, dy, dx = geometry
     _, height, width = image.shape
-    row = at
+    flat, row = image.reshape(-1), at
     for c in range(channel, channel + depth):
         for i in range(kh):
             for j in range(kw):
                 offset = j * dx - px
                 first, last = _ends(offset, sx, width, across)
                 for y in range(top, bottom):
-                    place = row + (y - top) * across
+                    to = row + (y - top) * across
                     source = y * sy - py + i * dy
                     if source < 0 or source >= height or first == last:
-                        columns[place : place + across] = 0
+                        for x in range(across):
+                            poke(columns, to + x, _0)
                         continue
-                    columns[place : place + first] = 0
-                    columns[place + last : place + across] = 0
-                    line = image[c, source]
+                    for x in range(first):
+                        poke(columns, to + x, _0)
+                    for x in range(last, across):
+                        poke(columns, to + x, _0)
+                    start = (c * height + source) * width + offset
                     if sx == 1:
-                        columns[place + first : place + last] = line[first + offset : last + offset]
+                        for x in range(first, last):
+                            poke(columns, to + x, peek(flat, start + x))
+                    elif sx == 2:
+                        for x in range(first, last):
+                            poke(columns, to + x, peek(flat, start + x * 2))
                     else:
                         for x in range(first, last):
-                            columns[place + x] = line[x * sx + offset]
+                            poke(columns, to + x, peek(flat, start + x * sx))
                 row += pitch
 
 
@@ -59,7 +67,7 @@ def _scatter(columns, at, pitch, geometry, channel, depth, top, bottom, across, 
     """Add columns to the image they were gathered from."""
     _, kh, kw, sy, sx, py, px, dy, dx = geometry
     _, height, width = image.shape
-    row = at
+    flat, row = image.reshape(-1), at
     for c in range(channel, channel + depth):
         for i in range(kh):
             for j in range(kw):
@@ -70,13 +78,13 @@ def _scatter(columns, at, pitch, geometry, channel, depth, top, bottom, across, 
                     target = y * sy - py + i * dy
                     if target < 0 or target >= height:
                         continue
-                    line = image[c, target]
+                    start = (c * height + target) * width + offset
                     if sx == 1:
                         for x in range(first, last):
-                            line[x + offset] += columns[place + x]
+                            poke(flat, start + x, peek(flat, start + x) + peek(columns, place + x))
                     else:
                         for x in range(first, last):
-                            line[x * sx + offset] += columns[place + x]
+                            poke(flat, start + x * sx, peek(flat, start + x * sx) + peek(columns, place + x))
                 row += pitch
 
 
@@ -117,7 +125,7 @@ def convolve(address, x, weight, bias, geometry, out, start, stop, rows, images,
                         to = ((first + i) * outputs + group * per_group + o) * positions
                         at = o * pitch + i * piece
                         for p in range(piece):
-                            flat[to + p] += product[at + p]
+                            poke(flat, to + p, peek(flat, to + p) + peek(product, at + p))
 
 
 @njit(**_OPTIONS)

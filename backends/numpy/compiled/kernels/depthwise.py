@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from .columns import _ends
+from .lanes import peek, poke
 
 _OPTIONS = {"nogil": True, "cache": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 
@@ -18,79 +19,84 @@ _OPTIONS = {"nogil": True, "cache": True, "fastmath": {"reassoc", "contract", "n
 def convolve(x, weight, bias, geometry, out, start, stop):  # type: ignore[no-untyped-def]
     """The planes from ``start`` to ``stop`` of the N O of out (N, O, H', W'); x (N, C, H, W), weight (O, h, w)."""
     _, kh, kw, sy, sx, py, px, dy, dx = geometry
-    outputs, each = out.shape[1], out.shape[1] // x.shape[1]
-    height, width = x.shape[2:]
+    (channels, height, width), (outputs, down, across) = x.shape[1:], out.shape[1:]
+    source, target = x.reshape(-1), out.reshape(-1)
     for plane in range(start, stop):
         n, o = plane // outputs, plane % outputs
-        source, target = x[n, o // each], out[n, o]
-        for y in range(target.shape[0]):
-            line = target[y]
-            line[:] = bias[o]
+        image, result = (n * channels + o // (outputs // channels)) * height * width, plane * down * across
+        for p in range(result, result + down * across):
+            poke(target, p, bias[o])
+        for j in range(kw):
+            offset = j * dx - px
+            first, last = _ends(offset, sx, width, across)
             for i in range(kh):
-                row = y * sy - py + i * dy
-                if row < 0 or row >= height:
-                    continue
-                inputs = source[row]
-                for j in range(kw):
-                    offset, factor = j * dx - px, weight[o, i, j]
-                    first, last = _ends(offset, sx, width, len(line))
+                factor = weight[o, i, j]
+                for y in range(down):
+                    row = y * sy - py + i * dy
+                    if row < 0 or row >= height:
+                        continue
+                    at, to = image + row * width + offset, result + y * across
                     if sx == 1:
                         for z in range(first, last):
-                            line[z] += factor * inputs[z + offset]
+                            poke(target, to + z, peek(target, to + z) + factor * peek(source, at + z))
                     else:
                         for z in range(first, last):
-                            line[z] += factor * inputs[z * sx + offset]
+                            poke(target, to + z, peek(target, to + z) + factor * peek(source, at + z * sx))
 
 
 @njit(**_OPTIONS)
 def scatter(g, weight, geometry, out, start, stop):  # type: ignore[no-untyped-def]
     """Add the gradient of the input to its planes from ``start`` to ``stop`` of N C. Shapes as in ``convolve``."""
     _, kh, kw, sy, sx, py, px, dy, dx = geometry
-    channels, each = out.shape[1], g.shape[1] // out.shape[1]
-    height, width = out.shape[2:]
+    (channels, height, width), (outputs, down, across) = out.shape[1:], g.shape[1:]
+    source, target, each = g.reshape(-1), out.reshape(-1), outputs // channels
     for plane in range(start, stop):
-        n, c = plane // channels, plane % channels
-        target = out[n, c]
+        n, c, image = plane // channels, plane % channels, plane * height * width
         for o in range(c * each, (c + 1) * each):
-            source = g[n, o]
-            for y in range(source.shape[0]):
-                line = source[y]
+            gradient = (n * outputs + o) * down * across
+            for j in range(kw):
+                offset = j * dx - px
+                first, last = _ends(offset, sx, width, across)
                 for i in range(kh):
-                    row = y * sy - py + i * dy
-                    if row < 0 or row >= height:
-                        continue
-                    results = target[row]
-                    for j in range(kw):
-                        offset, factor = j * dx - px, weight[o, i, j]
-                        first, last = _ends(offset, sx, width, len(line))
+                    factor = weight[o, i, j]
+                    for y in range(down):
+                        row = y * sy - py + i * dy
+                        if row < 0 or row >= height:
+                            continue
+                        at, to = gradient + y * across, image + row * width + offset
                         if sx == 1:
                             for z in range(first, last):
-                                results[z + offset] += factor * line[z]
+                                poke(target, to + z, peek(target, to + z) + factor * peek(source, at + z))
                         else:
                             for z in range(first, last):
-                                results[z * sx + offset] += factor * line[z]
+                                poke(target, to + z * sx, peek(target, to + z * sx) + factor * peek(source, at + z))
 
 
 @njit(**_OPTIONS)
 def correlate(x, g, geometry, total, start, stop):  # type: ignore[no-untyped-def]
     """The gradient of the kernels, (O, h, w), of the outputs from ``start`` to ``stop``."""
     _, kh, kw, sy, sx, py, px, dy, dx = geometry
-    each = g.shape[1] // x.shape[1]
-    height, width = x.shape[2:]
+    (channels, height, width), (outputs, down, across) = x.shape[1:], g.shape[1:]
+    inputs, gradients = x.reshape(-1), g.reshape(-1)
     for o in range(start, stop):
-        for i in range(kh):
-            for j in range(kw):
-                offset = j * dx - px
-                first, last = _ends(offset, sx, width, g.shape[3])
-                sum_of_all = np.float32(0)
+        for j in range(kw):
+            offset = j * dx - px
+            first, last = _ends(offset, sx, width, across)
+            for i in range(kh):
+                whole = np.float32(0)
                 for n in range(x.shape[0]):
-                    source = x[n, o // each]
-                    for y in range(g.shape[2]):
+                    image = (n * channels + o // (outputs // channels)) * height * width
+                    part = np.float32(0)
+                    for y in range(down):
                         row = y * sy - py + i * dy
                         if row < 0 or row >= height:
                             continue
-                        line, inputs, part = g[n, o, y], source[row], np.float32(0)
-                        for z in range(first, last):
-                            part += line[z] * inputs[z * sx + offset]
-                        sum_of_all += part
-                total[o, i, j] = sum_of_all
+                        at, to = image + row * width + offset, ((n * outputs + o) * down + y) * across
+                        if sx == 1:
+                            for z in range(first, last):
+                                part += peek(gradients, to + z) * peek(inputs, at + z)
+                        else:
+                            for z in range(first, last):
+                                part += peek(gradients, to + z) * peek(inputs, at + z * sx)
+                    whole += part
+                total[o, i, j] = whole

@@ -1,7 +1,10 @@
-"""Short vectors in compiled code: the same small transform of many neighbouring numbers at once.
+"""Vectors in compiled code, where LLVM does not find them by itself.
 
-Numba leaves it to LLVM to find vectors in loops, which fails where a step reads and writes many arrays. Here the vector
-code is written out, from a matrix of constants.
+``peek`` and ``poke`` read and write a flat array at a place that is known to be inside. numba's own brackets test for
+places counted from the end, and a loop with such a test has no vectors.
+
+``transform`` makes the same small transform of many neighbouring numbers at once. LLVM does not see that a step which
+reads and writes many arrays can be taken for several numbers together, so the vector code is written out.
 """
 
 from __future__ import annotations
@@ -21,6 +24,31 @@ _FUSED = ("contract",)
 """A product and a sum may become one instruction."""
 
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
+
+
+@intrinsic
+def peek(context: Any, array: Any, at: Any) -> Any:
+    """``array[at]``."""
+    signature = array.dtype(array, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.load(builder.gep(data, [args[1]]))
+
+    return signature, generate
+
+
+@intrinsic
+def poke(context: Any, array: Any, at: Any, value: Any) -> Any:
+    """``array[at] = value``."""
+    signature = types.void(array, types.int64, array.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        builder.store(args[2], builder.gep(data, [args[1]]))
+        return cgutils.get_null_value(ir.IntType(8).as_pointer())
+
+    return signature, generate
 
 
 def _combination(builder: Any, coefficients: Any, vectors: list[Any]) -> Any:

@@ -21,7 +21,7 @@ import numpy as np
 from numba import njit
 
 from .blas import NORMAL, TRANSPOSED, sgemm
-from .lanes import LANES, transform
+from .lanes import LANES, peek, poke, transform
 
 _OPTIONS = {"nogil": True, "cache": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 
@@ -30,9 +30,6 @@ KERNEL_TRANSFORM = np.array(
      [0, 0, 2]], np.float64,
 )  # fmt: skip
 """G."""
-
-KERNEL_MATRIX = np.kron(KERNEL_TRANSFORM, KERNEL_TRANSFORM).astype(np.float32)
-"""What G w G' does to the 9 numbers of a kernel: (36, 9)."""
 
 INPUT_TRANSFORM = np.array(
     [[1 / 2, -3 / 4, -1, 3 / 4, 1 / 2, 0], [0, -2 / 5, 1 / 5, 1, 2 / 5, 0], [0, -2 / 5, 1, -1 / 5, -2 / 5, 0],
@@ -45,6 +42,8 @@ OUTPUT_TRANSFORM = np.array(
 )
 """A'."""
 
+_to_kernels = transform(KERNEL_TRANSFORM)
+_from_total = transform(KERNEL_TRANSFORM.T)
 _to_tiles = transform(INPUT_TRANSFORM)
 _from_sums = transform(OUTPUT_TRANSFORM)
 _to_sums = transform(OUTPUT_TRANSFORM.T)
@@ -56,10 +55,13 @@ def _surround(image, top, left, surrounded):  # type: ignore[no-untyped-def]
     """An image (C, H, W) as (rows, columns, C) at an offset; what lies outside stays as it is: zero."""
     channels, height, width = image.shape
     rows, columns, _ = surrounded.shape
+    source, target = image.reshape(-1), surrounded.reshape(-1)
+    depth = surrounded.shape[2]
     for y in range(max(0, -top), min(height, rows - top)):
         for x in range(max(0, -left), min(width, columns - left)):
+            at, to = y * width + x, ((y + top) * columns + x + left) * depth
             for c in range(channels):
-                surrounded[y + top, x + left, c] = image[c, y, x]
+                poke(target, to + c, peek(source, at + c * height * width))
 
 
 @njit(**_OPTIONS)
@@ -96,6 +98,58 @@ def _sums_of(product, down, across, first, sums, count, wide):  # type: ignore[n
 
 
 @njit(**_OPTIONS)
+def _write(product, bias, image):  # type: ignore[no-untyped-def]
+    """An image (O, H, W) from (rows, columns, O), with the bias."""
+    outputs, height, width = image.shape
+    source, target, wide = product.reshape(-1), image.reshape(-1), product.shape[2]
+    for o in range(outputs):
+        for y in range(height):
+            at, to = y * product.shape[1] * wide + o, (o * height + y) * width
+            for x in range(width):
+                poke(target, to + x, peek(source, at + x * wide) + bias[o])
+
+
+@njit(**_OPTIONS)
+def transform_kernels(weight, turned, out, row):  # type: ignore[no-untyped-def]
+    """The kernels (O, C, 3, 3) for ``convolve``: out (36, C, O); ``turned`` gives those that take gradients of the
+    outputs to the inputs, (36, O, C). ``row`` is workspace: 45 times
+    the last size in whole vectors."""
+    _, inputs, outputs = out.shape
+    flat, wide = weight.reshape(-1), len(row) // 45
+    staged, result = row, out.reshape(-1)
+    per_input, per_output = (9 * outputs, 9) if turned else (9, 9 * inputs)
+    for c in range(inputs):
+        for o in range(outputs):
+            at = c * per_input + o * per_output
+            for k in range(9):
+                poke(staged, (8 - k if turned else k) * wide + o, peek(flat, at + k))
+        for o in range(0, wide, LANES):
+            _to_kernels(staged, o, 3 * wide, wide, staged, 9 * wide + o, 6 * wide, wide)
+        for e in range(36):
+            to, at = (e * inputs + c) * outputs, (9 + e) * wide
+            for o in range(outputs):
+                poke(result, to + o, peek(staged, at + o))
+
+
+@njit(**_OPTIONS)
+def kernels_of(total, out, row):  # type: ignore[no-untyped-def]
+    """The gradient of the kernels, out (O, C, 3, 3), from what ``correlate`` adds up, (36, C, O)."""
+    _, inputs, outputs = total.shape
+    flat, wide = total.reshape(-1), len(row) // 45
+    staged, result = row, out.reshape(-1)
+    for c in range(inputs):
+        for e in range(36):
+            at, to = (e * inputs + c) * outputs, (9 + e) * wide
+            for o in range(outputs):
+                poke(staged, to + o, peek(flat, at + o))
+        for o in range(0, wide, LANES):
+            _from_total(staged, 9 * wide + o, 6 * wide, wide, staged, o, 3 * wide, wide)
+        for o in range(outputs):
+            for k in range(9):
+                poke(result, (o * inputs + c) * 9 + k, peek(staged, k * wide + o))
+
+
+@njit(**_OPTIONS)
 def convolve(address, x, kernels, bias, top, left, out, start, stop, surrounded, product, tiles, sums):  # type: ignore[no-untyped-def]
     """The convolution of the images from ``start`` to ``stop``.
 
@@ -117,11 +171,7 @@ def convolve(address, x, kernels, bias, top, left, out, start, stop, surrounded,
                   flat_kernels, e * channels * outputs, outputs, _0, flat_sums, e * count * wide, wide)  # fmt: skip
         for i in range(images):
             _product_of(flat_sums, count, wide, down, across, i * each, product)
-            result = out[first + i]
-            for o in range(outputs):
-                for y in range(height):
-                    for z in range(width):
-                        result[o, y, z] = product[y, z, o] + bias[o]
+            _write(product, bias, out[first + i])
 
 
 @njit(**_OPTIONS)
