@@ -100,7 +100,9 @@ bool = _BY_NAME["bool"]
 
 
 def __getattr__(name: str) -> _Any:
-    found = globals()[name] = _lazy.load(name)
+    found = _lazy.load(name)
+    if name not in _lazy.CHANGING:
+        globals()[name] = found
     return found
 
 

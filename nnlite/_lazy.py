@@ -64,6 +64,9 @@ NAMES = {
         "amp.autocast_mode",
     ),
     "compile": "compiler",
+    **dict.fromkeys(("Event", "OutOfMemoryError", "Stream"), "cuda"),
+    **dict.fromkeys(("ScriptFunction", "ScriptModule", "fork", "wait"), "jit"),
+    "Future": "futures",
     **dict.fromkeys(
         (
             "adaptive_avg_pool1d",
@@ -104,6 +107,9 @@ NAMES = {
 }
 """Functions and classes of ``nnlite`` -> the module that has them."""
 
+CHANGING = {"OutOfMemoryError"}
+"""Names to ask for anew each time."""
+
 
 def load(name: str) -> Any:
     """What ``nnlite.name`` is.
@@ -115,4 +121,8 @@ def load(name: str) -> Any:
         return importlib.import_module(f"nnlite.{name}")
     if name in NAMES:
         return getattr(importlib.import_module(f"nnlite.{NAMES[name]}"), name)
+    if not name.startswith("_"):
+        seldom = importlib.import_module("nnlite._seldom")
+        if hasattr(seldom, name):
+            return getattr(seldom, name)
     raise AttributeError(f"module 'nnlite' has no attribute {name!r}")

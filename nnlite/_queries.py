@@ -96,6 +96,37 @@ def record_stream(input: Any, stream: Any) -> None:
 
 
 @public(only_method=True)
+def dense_dim(input: Any) -> int:
+    """How many dimensions are dense: all."""
+    return input.dim()
+
+
+@public(only_method=True)
+def sparse_dim(input: Any) -> int:
+    """How many dimensions are sparse: 0."""
+    return 0
+
+
+@public(only_method=True)
+def module_load(input: Any, other: Any, assign: bool = False) -> Any:
+    """What ``load_state_dict`` puts in the place of this tensor: ``other`` itself, or a tensor with its values."""
+    return other if assign else input.detach().copy_(other.detach())
+
+
+def _of_absent_device(kind: str) -> None:
+    def move(input: Any, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError(f"Tensor.{kind}(): there is no {kind} device; nnlite has cpu and cuda")
+
+    move.__name__ = move.__qualname__ = kind
+    move.__doc__ = "Not available: raises RuntimeError, since there are no such devices."
+    METHODS[kind] = move
+
+
+for _kind in ("ipu", "mtia", "xpu"):
+    _of_absent_device(_kind)
+
+
+@public(only_method=True)
 def to_dense(input: Any, dtype: Any = None, *, masked_grad: bool | None = None) -> Any:
     """The tensor itself, which is dense, in ``dtype`` if that is given."""
     return input if dtype is None else input.to(dtype)

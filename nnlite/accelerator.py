@@ -16,6 +16,7 @@ __all__ = [
     "device_count",
     "device_index",
     "empty_cache",
+    "empty_host_cache",
     "get_device_capability",
     "get_memory_info",
     "is_available",
@@ -24,6 +25,7 @@ __all__ = [
     "memory_allocated",
     "memory_reserved",
     "memory_stats",
+    "reset_accumulated_memory_stats",
     "reset_peak_memory_stats",
     "set_device_idx",
     "set_device_index",
@@ -157,3 +159,10 @@ max_memory_allocated = _figure(cuda.max_memory_allocated, "max_memory_allocated"
 max_memory_reserved = _figure(cuda.max_memory_reserved, "max_memory_reserved", "See ``nnlite.cuda``.")
 reset_peak_memory_stats = _figure(cuda.reset_peak_memory_stats, "reset_peak_memory_stats", "See ``nnlite.cuda``.")
 get_device_capability = _figure(cuda.get_device_capability, "get_device_capability", "See ``nnlite.cuda``.")
+reset_accumulated_memory_stats = _figure(
+    cuda.reset_accumulated_memory_stats, "reset_accumulated_memory_stats", "See ``nnlite.cuda``."
+)
+
+
+def empty_host_cache() -> None:
+    """Nothing: no memory of the host is kept."""

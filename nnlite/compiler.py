@@ -16,11 +16,14 @@ __all__ = [
     "compile",
     "cudagraph_mark_step_begin",
     "disable",
+    "get_default_backend",
     "is_compiling",
     "is_dynamo_compiling",
     "is_exporting",
     "list_backends",
+    "nested_compile_region",
     "reset",
+    "set_default_backend",
     "set_stance",
     "substitute_in_graph",
 ]
@@ -122,6 +125,25 @@ def is_exporting() -> bool:
 def list_backends(exclude_tags: Any = ("debug", "experimental")) -> list[str]:
     """The names of compilers: none."""
     return []
+
+
+_backend = "inductor"
+
+
+def get_default_backend() -> str:
+    """What :func:`set_default_backend` was told."""
+    return _backend
+
+
+def set_default_backend(backend: str) -> None:
+    """Remember the name of a compiler; nothing is compiled."""
+    global _backend
+    _backend = backend
+
+
+def nested_compile_region(fn: Any = None, options: Any = None) -> Any:
+    """The function itself. A decorator with and without arguments."""
+    return _same if fn is None else _same(fn)
 
 
 def reset() -> None:

@@ -133,6 +133,7 @@ class Tensor(Interchange, TensorMethods):
         return type(self._a) is np.ndarray
 
     is_sparse = is_sparse_csr = is_mkldnn = is_quantized = is_meta = is_nested = volatile = False
+    is_ipu = is_maia = is_mps = is_mtia = is_vulkan = is_xla = is_xpu = False
     layout = strided
     name = None
 

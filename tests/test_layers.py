@@ -38,6 +38,7 @@ LAYERS = [
         "nnlite._dynamo",
         "nnlite._inductor",
         "nnlite._lazy",
+        "nnlite._seldom",
         "nnlite._settings",
         "nnlite._threads",
         "nnlite.accelerator",

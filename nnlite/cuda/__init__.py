@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from .._core import rng
 from .._core.device import device as _Device
+from .._unavailable import Unavailable
 from ..backends import DeviceUnavailableError, backend_for
 from ..backends.base import Backend
 from ..backends.registry import loaded_backends
@@ -528,11 +529,28 @@ from .more import (  # noqa: E402
     out_of_memory_error,
 )
 
+has_half = has_magma = True
 _SUBMODULES = ("amp", "nvtx", "random")
 _TYPED = re.compile("(BFloat16|Bool|Byte|Char|Double|Float|Half|Int|Long|Short)Tensor")
 
 
+_REFUSED = {
+    **dict.fromkeys(("clock_rate", "device_memory_used", "list_gpu_processes", "memory_usage", "power_draw",
+                     "temperature", "utilization"), "nvidia-smi tells it"),
+    **dict.fromkeys(("CUDAPluggableAllocator", "MemPool", "caching_allocator_alloc", "caching_allocator_delete",
+                     "change_current_allocator", "use_mem_pool"), "the memory pool is CuPy's"),
+    **dict.fromkeys(("cudart", "current_blas_handle", "current_solver_handle", "jiterator", "nccl", "tunable"),
+                    "use CuPy's own functions"),
+    **dict.fromkeys(("get_sync_debug_mode", "set_sync_debug_mode"), "the device `strict` counts and forbids waiting"),
+    "graph_pool_handle": "CUDA graphs are not captured",
+}  # fmt: skip
+"""Names that are refused -> what to use instead."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _REFUSED:
+        made = globals()[name] = Unavailable(f"torch.cuda.{name}", _REFUSED[name])
+        return made
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
     if name == "OutOfMemoryError":  # asked for anew each time: CuPy may have been loaded since

@@ -112,6 +112,21 @@ def is_ucc_available() -> bool:
     return False
 
 
+def is_xccl_available() -> bool:
+    """False."""
+    return False
+
+
+def is_backend_available(backend: str) -> bool:
+    """False."""
+    return False
+
+
+def get_node_local_rank(fallback_rank: int | None = None) -> int:
+    """0, or what ``LOCAL_RANK`` in the environment says."""
+    return int(os.environ.get("LOCAL_RANK") or fallback_rank or 0)
+
+
 def is_torchelastic_launched() -> bool:
     """Whether torchrun started the program."""
     return os.environ.get("TORCHELASTIC_RUN_ID") is not None
@@ -341,8 +356,11 @@ isend = Unavailable("torch.distributed.isend", _NOT_THERE)
 irecv = Unavailable("torch.distributed.irecv", _NOT_THERE)
 
 _OTHERS = {
-    "DeviceMesh", "FileStore", "HashStore", "P2POp", "PrefixStore", "Store", "TCPStore", "batch_isend_irecv",
-    "init_device_mesh", "split_group", "DistBackendError", "DistError", "GradBucket", "rpc",
+    "DeviceMesh", "DistBackendError", "DistError", "DistNetworkError", "DistStoreError", "FileStore",
+    "GradBucket", "HashStore", "P2POp", "PrefixStore", "QueueEmptyError", "Reducer", "Store", "TCPStore",
+    "autograd", "batch_isend_irecv", "init_device_mesh", "new_subgroups", "new_subgroups_by_enumeration",
+    "recv_object_list", "register_rendezvous_handler", "rendezvous", "rpc", "send_object_list", "shrink_group",
+    "split_group",
 }  # fmt: skip
 
 

@@ -10,8 +10,8 @@ import importlib
 from typing import Any
 
 __all__ = [
-    "_pytree", "benchmark", "checkpoint", "collect_env", "cpp_extension", "data", "deterministic", "dlpack",
-    "draw_graph", "hooks", "mobile_optimizer", "model_zoo", "summary", "swap_tensors", "tensorboard",
+    "_pytree", "backcompat", "benchmark", "checkpoint", "collect_env", "cpp_extension", "data", "deterministic",
+    "dlpack", "draw_graph", "hooks", "mobile_optimizer", "model_zoo", "summary", "swap_tensors", "tensorboard",
 ]  # fmt: skip
 
 _FUNCTIONS = {"draw_graph": "_graph_drawing", "summary": "_model_summary", "swap_tensors": "_swap"}

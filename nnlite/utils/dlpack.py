@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Any
 
 from ..creation import from_dlpack as _from_dlpack
 
-__all__ = ["from_dlpack", "to_dlpack"]
+__all__ = ["DLDeviceType", "from_dlpack", "to_dlpack"]
+
+
+class DLDeviceType(enum.IntEnum):
+    """The numbers of kinds of devices in DLPack."""
+
+    kDLCPU = 1
+    kDLCUDA = 2
+    kDLCUDAHost = 3
+    kDLOpenCL = 4
+    kDLVulkan = 7
+    kDLMetal = 8
+    kDLROCM = 10
+    kDLOneAPI = 14
 
 
 def from_dlpack(ext_tensor: Any) -> Any:
