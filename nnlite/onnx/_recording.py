@@ -118,7 +118,10 @@ class Recording:
         places = np.arange(base.size).reshape(base.shape)
         view = getattr(tables[np.ndarray], source.name)(places, **source.attrs)
         places = np.array(view[source.index] if isinstance(view, tuple) else view)
-        attrs = {"view": source.name, "index": source.attrs.get("index"), "places": places}
+        name, index = source.name, source.attrs.get("index")
+        if "where" in source.attrs:  # one of several parts
+            name, index = "getitem", source.attrs["where"][source.index]
+        attrs = {"view": name, "index": index, "axes": source.attrs.get("axes"), "places": places}
         made = self._noted("write_view", (source.array, value), attrs, (base,))
         return made[0].value
 

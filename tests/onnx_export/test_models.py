@@ -49,8 +49,10 @@ def test_lenet(device):
 def convnet():
     model = nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1),
-        nn.Dropout(0.5), nn.Upsample(scale_factor=2, mode="bilinear"), nn.AvgPool2d(3, 2, 1),
-        nn.Conv2d(8, 8, 3, groups=2), nn.LeakyReLU(0.1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4), nn.LogSoftmax(1),
+        nn.Dropout(0.5), nn.Upsample(scale_factor=2, mode="bilinear"),
+        nn.AvgPool2d(3, 2, 1),
+        nn.Conv2d(8, 8, 3, groups=2), nn.LeakyReLU(0.1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4),
+        nn.LogSoftmax(1),
     )  # fmt: skip
     model[1].running_mean.normal_()
     model[1].running_var.uniform_(0.5, 2)

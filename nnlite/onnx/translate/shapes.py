@@ -135,6 +135,9 @@ def _(c: Context) -> Any:
     view = c["view"]
     if view in RESHAPES:
         return c.reshape(c.x(1), c.shape(1), c.shape(0))
+    if view == "transpose":
+        axes = c["axes"]
+        return c.op("Transpose", c.x(1), perm=[axes.index(i) for i in range(len(axes))])
     if view == "getitem":
         parts = indexing.parts_of(c["index"], len(c.shape()))
         if all(p is None or isinstance(p, int | Dim) or (isinstance(p, slice) and p.step in (None, 1)) for p in parts):
