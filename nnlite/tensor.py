@@ -134,6 +134,7 @@ class Tensor(Interchange, TensorMethods):
 
     is_sparse = is_sparse_csr = is_mkldnn = is_quantized = is_meta = is_nested = volatile = False
     is_ipu = is_maia = is_mps = is_mtia = is_vulkan = is_xla = is_xpu = False
+    is_ipu = is_maia = is_mps = is_mtia = is_vulkan = is_xla = is_xpu = False
     layout = strided
     name = None
 
