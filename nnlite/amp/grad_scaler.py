@@ -265,12 +265,12 @@ class GradScaler:
 
     def _adapt(self, scale: Tensor, found_inf: bool) -> None:
         if found_inf:
-            scale.mul_(self._backoff_factor)
+            scale.copy_(scale.double() * self._backoff_factor)
             self._growth_tracker = 0
             return
         self._growth_tracker += 1
         if self._growth_tracker == self._growth_interval:
-            grown = scale * self._growth_factor
+            grown = (scale.double() * self._growth_factor).float()
             if math.isfinite(grown.item()):
                 scale.copy_(grown)
             self._growth_tracker = 0
