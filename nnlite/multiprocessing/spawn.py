@@ -98,8 +98,11 @@ class ProcessContext:
 
     def _failure(self, index: int) -> ProcessException:
         process = self.processes[index]
-        if self._errors[index].poll():
+        try:
             text = self._errors[index].recv()
+        except EOFError:  # it ended without a word
+            pass
+        else:
             return ProcessRaisedException(
                 f"\n\n-- Process {index} terminated with the following error:\n{text}", index, process.pid
             )
