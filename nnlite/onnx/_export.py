@@ -273,9 +273,9 @@ def _training_flag(training: Any) -> bool | None:
 
 
 def _text_of(program: ONNXProgram) -> str:
-    from onnx import helper
+    from onnx import printer
 
-    return str(helper.printable_graph(program.model_proto.graph))
+    return str(printer.to_text(program.model_proto))
 
 
 def _save(program: ONNXProgram, f: Any, external_data: bool | None) -> None:
