@@ -12,6 +12,7 @@ from ..nn.functional import softplus
 from ..tensor import Tensor
 from . import constraints
 from ._transform import Transform
+from .utils import _sum_rightmost
 
 
 class _SameKind(Transform):
@@ -248,7 +249,7 @@ class AffineTransform(Transform):
             result = full_like(x, math.log(abs(self.scale)))
         if self.event_dim:
             result = result.expand(result.shape[: -self.event_dim] + shape[-self.event_dim :])
-            result = result.reshape((*result.shape[: -self.event_dim], -1)).sum(-1)
+            result = _sum_rightmost(result, self.event_dim)
             shape = shape[: -self.event_dim]
         return result.expand(shape)
 

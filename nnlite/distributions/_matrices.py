@@ -25,7 +25,7 @@ def mahalanobis(tril: Any, x: Any) -> Any:
         solved = linalg.solve_triangular(tril.reshape(n, n), x.reshape(-1, n).mT, upper=False)
         return solved.square().sum(-2).reshape(full)
     kept = full[len(full) - len(batch) :]
-    columns = x.reshape((-1, *kept, n)).movedim(0, -1)
+    columns = x.reshape((full[: len(full) - len(batch)].numel(), *kept, n)).movedim(0, -1)
     solved = linalg.solve_triangular(tril.expand((*kept, n, n)), columns, upper=False)
     return solved.square().sum(-2).movedim(-1, 0).reshape(full)
 

@@ -20,8 +20,8 @@ class ConstraintRegistry:
     Example:
         >>> import nnlite
         >>> d = nnlite.distributions
-        >>> d.biject_to(d.constraints.positive)
-        ExpTransform()
+        >>> d.biject_to(d.constraints.positive)(nnlite.tensor(0.0))
+        tensor(1.)
     """
 
     def __init__(self) -> None:
@@ -79,8 +79,6 @@ def _to_real(constraint: Any) -> Any:
 @_both(constraints.positive)
 @_both(constraints.nonnegative)
 def _to_greater_than(constraint: Any) -> Any:
-    if isinstance(constraint.lower_bound, float | int) and constraint.lower_bound == 0:
-        return transforms.ExpTransform()
     shift = transforms.AffineTransform(constraint.lower_bound, 1)
     return transforms.ComposeTransform([transforms.ExpTransform(), shift])
 

@@ -160,7 +160,7 @@ class _IndependentConstraint(Constraint):
         if kept < 0:
             expected = self.base_constraint.event_dim + self.reinterpreted_batch_ndims
             raise ValueError(f"Expected value.dim() >= {expected} but got {value.dim()}")
-        return result.reshape((*result.shape[:kept], -1)).all(-1)
+        return result.all(dim=tuple(range(kept, result.dim()))) if result.dim() > kept else result
 
     def __repr__(self) -> str:
         return f"{self.__class__.__name__[1:]}({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
@@ -200,7 +200,7 @@ class MixtureSameFamilyConstraint(Constraint):
         if value.dim() < event:
             raise ValueError(f"Expected value.dim() >= {event} but got {value.dim()}")
         kept = value.dim() - event
-        return result.reshape((*result.shape[:kept], -1)).all(-1)
+        return result.all(dim=tuple(range(kept, result.dim()))) if result.dim() > kept else result
 
     def __repr__(self) -> str:
         return f"{self.__class__.__name__}({self.base_constraint!r})"

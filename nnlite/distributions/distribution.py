@@ -188,7 +188,7 @@ class Distribution:
 
     def _extended_shape(self, sample_shape: Any = Size()) -> Size:  # noqa: B008
         """The shape of a sample."""
-        return Size((*sample_shape, *self._batch_shape, *self._event_shape))
+        return Size(sample_shape) + self._batch_shape + self._event_shape
 
     def _validate_sample(self, value: Any) -> None:
         """Raise for a value that is not a tensor, does not broadcast, or is outside the support."""

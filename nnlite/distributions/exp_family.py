@@ -6,6 +6,7 @@ from typing import Any
 
 from ..autograd import grad
 from .distribution import Distribution
+from .utils import _sum_rightmost
 
 __all__ = ["ExponentialFamily"]
 
@@ -41,7 +42,7 @@ class ExponentialFamily(Distribution):
         log_normalizer = self._log_normalizer(*natural)
         gradients = grad(log_normalizer.sum(), natural, create_graph=True)
         result = result + log_normalizer
-        batch = self._batch_shape
         for parameter, gradient in zip(natural, gradients, strict=True):
-            result = result - (parameter * gradient).reshape((*batch, -1)).sum(-1)
+            term = parameter * gradient
+            result = result - _sum_rightmost(term, term.dim() - len(self._batch_shape))
         return result

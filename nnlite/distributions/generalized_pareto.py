@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .._core.size import Size
@@ -79,15 +80,20 @@ class GeneralizedPareto(Distribution):
         log_rest = (-value).log1p()
         return self.loc + self.scale * where(zero, -log_rest, (-c * log_rest).expm1() / c)
 
+    def _moment(self, limit: float, formula: Callable[[Any], Any]) -> Any:
+        """A formula of the concentration where that is below a limit, else nan."""
+        exists = self.concentration < limit
+        return where(exists, formula(self.concentration.masked_fill(~exists, limit / 2)), math.nan)
+
     @property
     def mean(self) -> Any:
-        c = self.concentration
-        return where(c < 1, self.loc + self.scale / (1 - c), math.inf)
+        """The mean; nan from a concentration of 1 on, as in PyTorch."""
+        return self._moment(1, lambda c: self.loc + self.scale / (1 - c))
 
     @property
     def variance(self) -> Any:
-        c = self.concentration
-        return where(c < 0.5, self.scale.square() / ((1 - c).square() * (1 - 2 * c)), math.inf)
+        """The variance; nan from a concentration of 1/2 on, as in PyTorch."""
+        return self._moment(0.5, lambda c: self.scale.square() / ((1 - c).square() * (1 - 2 * c)))
 
     def entropy(self) -> Any:
         return self.scale.log() + self.concentration + 1

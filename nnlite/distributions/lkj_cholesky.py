@@ -47,9 +47,9 @@ class LKJCholesky(Distribution):
         self.dim = dim
         (self.concentration,) = broadcast_all(concentration)
         c = self.concentration
-        # Row i has the squared length Beta(i / 2, c + (n - 1 - i) / 2) below the diagonal; the first row has none.
+        # Row i = 1, ..., n - 1 has the squared length Beta(i / 2, c + (n - 1 - i) / 2) below the diagonal.
         rows = arange(dim - 1, dtype=c.dtype, device=c.device)
-        self._beta = Beta(rows + 0.5, (c + 0.5 * (dim - 2)).unsqueeze(-1) - 0.5 * rows)
+        self._beta = Beta(0.5 * (rows + 1), (c + 0.5 * (dim - 2)).unsqueeze(-1) - 0.5 * rows)
         super().__init__(c.shape, Size((dim, dim)), validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:

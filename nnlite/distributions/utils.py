@@ -58,7 +58,7 @@ def _standard_normal(shape: Sequence[int], dtype: Any, device: Any, generator: G
 
 def _sum_rightmost(value: Any, dims: int) -> Any:
     """The sum over the last ``dims`` dimensions."""
-    return value if dims == 0 else value.reshape((*value.shape[: value.dim() - dims], -1)).sum(-1)
+    return value if dims == 0 else value.sum(tuple(range(-dims, 0)))
 
 
 def logits_to_probs(logits: Any, is_binary: bool = False) -> Any:
