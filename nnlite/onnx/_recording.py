@@ -125,6 +125,10 @@ class Recording:
         made = self._noted("write_view", (source.array, value), attrs, (base,))
         return made[0].value
 
+    def place(self) -> str:
+        """Where the program is."""
+        return Call("", (), {}, caller(), tuple(self.scope)).place()
+
     # -- calls --------------------------------------------------------------------------------------------------------
 
     def run(self, name: str, args: tuple[Any, ...], attrs: dict[str, Any], out: Any = None) -> Any:

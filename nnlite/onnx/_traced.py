@@ -17,7 +17,7 @@ from .._core.warn import warn
 from ..backends.base import Backend
 from ..backends.kernels import GENERIC, KernelTable
 from ..backends.registry import tables
-from .errors import OnnxExporterError, TracerWarning, UntracedArrayError
+from .errors import OnnxExporterError, TracerWarning, UnsupportedOperatorError, UntracedArrayError
 
 if TYPE_CHECKING:
     from ._recording import Recording
@@ -102,7 +102,9 @@ class TracedArray:
 
     def __setitem__(self, index: Any, new: Any) -> None:
         recording = self.recording
-        whole = index is Ellipsis or (isinstance(index, tuple) and index in ((), (Ellipsis,)))
+        whole = index is Ellipsis or (
+            type(index) is tuple and (not index or (len(index) == 1 and index[0] is Ellipsis))
+        )
         if isinstance(index, slice):
             whole = index == slice(None)
         if whole:
@@ -234,14 +236,16 @@ class TracedArray:
     def copy(self, order: str = "C") -> Any:
         return self.recording.run("clone", (self,), {"memory_format": None})
 
-    @property
-    def real(self) -> Any:
-        return self
-
     def conj(self) -> Any:
+        if self.dtype.kind == "c":
+            raise OnnxExporterError("nnlite.onnx.export(): complex numbers have no counterpart")
         return self
 
     conjugate = conj
+
+    @property
+    def real(self) -> Any:
+        return self.conj()
 
 
 def _is_basic(index: Any) -> bool:
@@ -392,7 +396,10 @@ def _function(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             out = kwargs.pop("out", None)
             kwargs.pop("casting", None)
             return recording.run(_UFUNCS[name], args, kwargs, out)
-        raise OnnxExporterError(f"nnlite.onnx.export(): {name} on arrays has no counterpart")
+        raise UnsupportedOperatorError(
+            f"nnlite.onnx.export(): {name} of a tensor has no counterpart in ONNX ({recording.place()}); compute it "
+            "before or after the model"
+        )
 
     return call
 

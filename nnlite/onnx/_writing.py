@@ -73,7 +73,7 @@ def _translate(graph: Graph, recordings: Sequence[Recording]) -> None:
     for merged in merge_calls(recordings):
         translation = TRANSLATIONS.get(merged.name)
         call = merged.calls[0]
-        if translation is None:
+        if translation is None or any(kind.kind == "c" for kind in merged.dtypes):
             raise UnsupportedOperatorError(
                 f"nnlite.onnx.export(): the operation {merged.name!r} has no counterpart in ONNX opset {graph.opset} "
                 f"({call.place()}). Compute it from operations that have one (arithmetic, products of matrices, "

@@ -120,12 +120,28 @@ def _made(x):
     return out, total, total.masked_fill_(x > 0, 0.0)
 
 
+MORE = {
+    "scatter": lambda x: (
+        x.scatter(1, nnlite.tensor([[0, 1], [1, 0]]), 5.0), x.scatter_add(1, nnlite.tensor([[0, 1], [1, 0]]), x),
+        x.index_add(1, nnlite.tensor([0, 0]), x[:, :2]), x.index_fill(1, nnlite.tensor([1]), 3.0),
+    ),
+    "unfold": lambda x: (x.unfold(1, 2, 1), x[:, :, None].unfold(1, 3, 1)), "kron": lambda x: nnlite.kron(x, x),
+    "outer": lambda x: nnlite.outer(x[0], x[1]), "meshgrid": lambda x: nnlite.meshgrid(x[0], x[1], indexing="ij"),
+    "cdist": lambda x: nnlite.cdist(x, x), "hypot": lambda x: nnlite.hypot(x, x * 2),
+    "logaddexp": lambda x: nnlite.logaddexp(x, x * 2), "nan_to_num": lambda x: nnlite.nan_to_num(x * 0 / 0),
+    "cummax": lambda x: x.cummax(1), "bilinear": lambda x: F.bilinear(x, x, nnlite.ones(2, 4, 4)),
+    "batch statistics": lambda x: F.batch_norm(x, None, None, training=True),
+    "kl_div": lambda x: F.kl_div(F.log_softmax(x, 1), F.softmax(x * 2, 1), reduction="sum"),
+    "smooth l1": lambda x: F.smooth_l1_loss(x, x * 3), "erfinv": lambda x: nnlite.erfinv(x),
+    "grid": lambda x: F.grid_sample(x[None, None], nnlite.zeros(1, 2, 2, 2) + 0.3, align_corners=False),
+}  # fmt: skip
+
 WRITES = {"written": _written, "made": _made}
 
 FUNCTIONS = {
     **{name: getattr(nnlite, name) for name in POINTWISE},
     **{name: getattr(F, name) for name in ACTIVATIONS},
-    **FORMULAS, **OTHERS, **REDUCTIONS, **SHAPES, **WRITES,
+    **FORMULAS, **OTHERS, **REDUCTIONS, **SHAPES, **MORE, **WRITES,
 }  # fmt: skip
 
 

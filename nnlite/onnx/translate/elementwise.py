@@ -188,6 +188,12 @@ def _(c: Context) -> Any:
     return c.op("Where", upright, axis, c.op("Where", left, c.op("Add", slope, turn), slope))
 
 
+@translates("hypot")
+def _(c: Context) -> Any:
+    x, y = _pair(c)
+    return c.op("Sqrt", c.op("Add", c.op("Mul", x, x), c.op("Mul", y, y)))
+
+
 @translates("copysign")
 def _(c: Context) -> Any:
     x, y = _pair(c)

@@ -112,7 +112,21 @@ def _(c: Context) -> Any:
     return [indexing.part(c, c.x(), c.shape(), index) for index in where]
 
 
-@translates("diagonal", "unfold", "as_strided", "strided_part", "real")
+@translates("unfold")
+def _(c: Context) -> Any:
+    """All windows of an axis; the numbers of a window are the last axis."""
+    axis, size, step = c["axis"], c["size"], c["step"]
+    n = c.shape()[axis]
+    if isinstance(n, Dim):
+        raise DynamicSizeError("the size of the axis that windows slide along has to be fixed")
+    places = np.arange(0, n - size + 1, step)[:, None] + np.arange(size)
+    found = c.op("Gather", c.x(), c.graph.constant(places), axis=axis)
+    ndim = len(c.shape())
+    order = [*range(axis + 1), *range(axis + 2, ndim + 1), axis + 1]
+    return found if axis == ndim - 1 else c.op("Transpose", found, perm=order)
+
+
+@translates("diagonal", "as_strided", "strided_part", "real")
 def _(c: Context) -> Any:
     """Views that are a choice of positions."""
     if c.merged.name == "real":
