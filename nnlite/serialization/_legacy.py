@@ -74,6 +74,12 @@ class LegacyStorages:
         return array
 
     def charge(self, nbytes: int) -> None:
+        """Account for memory beyond the storages, which may not be more than the file is long."""
+        self._budget -= nbytes
+        if self._budget < 0:
+            raise pickle.UnpicklingError("the tensors of the checkpoint take more memory than the file has bytes")
+
+    def require_values(self) -> None:
         """Refuse the tensors whose values would be computed before they are read."""
         raise pickle.UnpicklingError(
             "a conjugate or negative view, which the format from before PyTorch 1.6 cannot hold for nnlite; save "

@@ -23,6 +23,7 @@ Place = Callable[[np.ndarray, str], Any]
 
 _MAX_DIMENSIONS = 64  # NumPy's own limit
 _MAX_BYTES = 2**62
+_TENSOR_CHARGE = 32  # a tensor takes 40 bytes or more, and five where it is written again
 
 STORAGE_DTYPES: dict[str, dtype | None] = {cls: BY_NAME[name] for name, cls in STORAGE_CLASSES.items()}
 """PyTorch's name of a storage -> the dtype of its elements, None where the tensors say it."""
@@ -47,6 +48,9 @@ class Source(Protocol):
     def charge(self, nbytes: int) -> None:
         """Account for memory beyond the storages."""
 
+    def require_values(self) -> None:
+        """Raise unless the values are there before the tensors are made."""
+
 
 class LoadedStorage(TypedStorage):
     """One piece of memory of the checkpoint. It is read when the first tensor asks for it."""
@@ -65,6 +69,10 @@ class LoadedStorage(TypedStorage):
     def charge(self, nbytes: int) -> None:
         """Account for memory beyond the storages."""
         self._loader.charge(nbytes)
+
+    def require_values(self) -> None:
+        """Raise unless the values are there before the tensors are made."""
+        self._loader.require_values()
 
     @functools.cached_property
     def _tensor(self) -> Any:
@@ -103,6 +111,9 @@ class StorageLoader:
             raise pickle.UnpicklingError(f"the storage {key} has {array.nbytes} bytes, the pickle says {nbytes}")
         return array
 
+    def require_values(self) -> None:
+        """Storages are read before the tensors are made."""
+
     def charge(self, nbytes: int) -> None:
         """Account for memory beyond the storages, which may not be more than the file is long."""
         self._budget -= nbytes
@@ -132,6 +143,7 @@ def rebuild_tensor(
     kind = storage.kind if kind is None else kind
     if kind is None:
         raise pickle.UnpicklingError("a tensor of an untyped storage has no dtype")
+    storage.charge(_TENSOR_CHARGE)
     elements = storage.elements(kind)
     _check_layout(offset, size, stride, kind.itemsize, storage.length // kind.itemsize)
     array = _strided(elements, offset, tuple(size), tuple(stride))
@@ -140,6 +152,7 @@ def rebuild_tensor(
             raise pickle.UnpicklingError(f"unknown metadata of a tensor: {name!r:.100}")
         if value:
             # PyTorch keeps a conjugate or negative as a mark; here its values are computed.
+            storage.require_values()
             storage.charge(math.prod(size) * kind.itemsize)
             xp = backend_of(array).xp
             array = xp.conj(array) if name == "conj" else xp.negative(array)

@@ -25,7 +25,8 @@ from ..tensor import Tensor
 _MAPPINGS = (dict, OrderedDict, Counter, defaultdict)
 _KEYS = (str, int, float, complex, bytes, bool, type(None), dtype, device, Tensor)
 _MAX_KEY_PARTS = 1000
-_SET_CHARGE = 4  # an empty set takes four times the memory of an empty list
+_STORAGE_CHARGE = 32  # the name of a storage takes 20 bytes or more, and three where it is written again
+_SET_CHARGE = 8  # an empty set takes four times the memory of an empty list; pickle spends two bytes on one
 
 
 class Function:
@@ -284,6 +285,7 @@ class DataUnpickler:
             )
 
     def _persistent(self) -> None:
+        self.charge(_STORAGE_CHARGE)
         self._stack.append(self._persistent_load(self._stack.pop()))
 
     def _protocol(self) -> None:

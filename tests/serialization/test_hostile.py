@@ -345,6 +345,44 @@ def test_huge_lengths():
             load(checkpoint(pickled(body)))
 
 
+REBUILD = name("torch._utils", "_rebuild_tensor_v2")
+DENSE = {
+    "lists": (b"", b"]"), "dicts": (b"", b"}"), "sets": (b"", b"\x8f"), "kept sets": (b"", b"\x8f\x94"),
+    "marks": (b"", b"("), "texts": (b"", b"X\x02\0\0\0ab"), "numbers": (b"", b"J\xff\xff\xff\x7f"),
+    "memo": (b"N", b"\x94"), "tuples": (b"N", b"\x85"),
+    "ordered dicts": (name("collections", "OrderedDict") + b"q\x00", b"h\x00)R"),
+    "counters": (name("collections", "Counter") + b"q\x00", b"h\x00)R"),
+    "attributes": (name("collections", "OrderedDict") + b"q\x00", b"h\x00)R}X\1\0\0\0aNsb"),
+    "storages": (storage()[:-1] + b"q\x00", b"h\x00Q"),
+    "tensors": (REBUILD + b"q\x00" + tensor([1], [1]).removeprefix(REBUILD)[:-1] + b"q\x01", b"h\x00h\x01R"),
+    "dtypes": (name("numpy", "dtype") + b"q\x00" + text("f8") + b"\x85q\x01", b"h\x00h\x01R"),
+}  # fmt: skip
+"""What stands at the beginning, and a few bytes that make an object, again and again."""
+
+
+@pytest.mark.parametrize("kind", DENSE)
+def test_many_small_objects(kind):
+    start, again = DENSE[kind]
+    data = checkpoint(pickled(start + again * (100_000 // len(again))))
+    tracemalloc.start()
+    with contextlib.suppress(*CLEAR):
+        load(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 120 * len(data)
+
+
+def test_many_small_tensors_and_sets_are_loaded():
+    base = nnlite.arange(3)
+    value = [[base[i : i + 1] for i in (0, 1, 2)] for _ in range(500)], [set() for _ in range(5000)]
+    for protocol in 2, 4, 5:
+        file = io.BytesIO()
+        nnlite.save(value, file, pickle_protocol=protocol)
+        tensors, sets = load(file.getvalue())
+        assert [t.item() for three in tensors for t in three] == [0, 1, 2] * 500
+        assert sets == value[1]
+
+
 # Foreign files
 
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
