@@ -10,21 +10,21 @@ from ._version import __version__ as _own
 
 __all__ = ["TorchVersion"]
 
-_PATTERN = re.compile(
+_PATTERN = (
     r"\s*v?(?P<release>\d+(?:\.\d+)*)"
     r"(?:[-_.]?(?P<stage>a|alpha|b|beta|c|rc|pre|preview)[-_.]?(?P<number>\d*))?"
     r"(?:[-_.]?post(?P<post>\d*))?"
     r"(?:[-_.]?dev(?P<dev>\d*))?"
-    r"(?:\+(?P<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?\s*",
-    re.IGNORECASE,
+    r"(?:\+(?P<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?\s*"
 )
+"""Compiled at the first comparison."""
 _STAGES = {"a": 1, "alpha": 1, "b": 2, "beta": 2, "c": 3, "rc": 3, "pre": 3, "preview": 3}
 _FINAL = 4
 
 
 def _key(text: str) -> tuple[Any, ...] | None:
     """What versions are ordered by (PEP 440); None where the text is no version."""
-    match = _PATTERN.fullmatch(text)
+    match = re.fullmatch(_PATTERN, text, re.IGNORECASE)
     if match is None:
         return None
     release = [int(part) for part in match["release"].split(".")]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -531,7 +530,8 @@ from .more import (  # noqa: E402
 
 has_half = has_magma = True
 _SUBMODULES = ("amp", "nvtx", "random")
-_TYPED = re.compile("(BFloat16|Bool|Byte|Char|Double|Float|Half|Int|Long|Short)Tensor")
+_TYPED = {"BFloat16", "Bool", "Byte", "Char", "Double", "Float", "Half", "Int", "Long", "Short"}
+"""What begins the names of typed constructors."""
 
 
 _REFUSED = {
@@ -555,6 +555,6 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"{__name__}.{name}")
     if name == "OutOfMemoryError":  # asked for anew each time: CuPy may have been loaded since
         return out_of_memory_error()
-    if _TYPED.fullmatch(name):
+    if name.removesuffix("Tensor") in _TYPED and name not in _TYPED:
         return importlib.import_module("nnlite.typed").of_cuda(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
