@@ -7,6 +7,7 @@ from typing import Any
 
 from ._core import dtypes
 from ._core.device import set_default_device
+from .backends import deterministic
 from .backends._flags import Precision, shared
 from .typed import _TypedTensor
 
@@ -43,10 +44,12 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
     """Ask for operations that give the same bits in every run.
 
     All operations on the CPU do so in any case. On CUDA, additions at repeated positions (the gradients of indexing and
-    embeddings, ``index_add_``, ``scatter_add_``) come in any order, whatever is asked for here.
+    embeddings, ``index_add_``, ``scatter_add_``) come in any order; where this is asked for, they are sorted first,
+    which is slower. So no operation has to be refused.
 
     Args:
-        warn_only: PyTorch warns of other operations, in place of raising; kept for the functions that ask.
+        warn_only: PyTorch warns of operations that it would refuse. Here there are none; kept for the functions that
+            ask.
 
     Example:
         >>> import nnlite
@@ -55,7 +58,12 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
         True
         >>> nnlite.use_deterministic_algorithms(False)
     """
-    _settings.deterministic = 0 if not mode else 1 if warn_only else 2
+    _set_deterministic(0 if not mode else 1 if warn_only else 2)
+
+
+def _set_deterministic(level: int) -> None:
+    _settings.deterministic = level
+    deterministic.mode.on = level > 0
 
 
 def are_deterministic_algorithms_enabled() -> bool:
@@ -83,7 +91,7 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
         debug_mode = _MODES.index(debug_mode)
     if debug_mode not in range(len(_MODES)):
         raise RuntimeError(f"invalid value of debug_mode, expected 0, 1, or 2, but got {debug_mode}")
-    _settings.deterministic = int(debug_mode)
+    _set_deterministic(int(debug_mode))
 
 
 def get_deterministic_debug_mode() -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import cupy
 import numpy as np
 
+from .. import deterministic
 from .gemm import Gemm
 from .linear_algebra import LinearAlgebra
 
@@ -90,8 +91,12 @@ def as_strided(x: Any, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
 
 def scatter_add(x: Any, index: Any, values: Any) -> None:
     """``x[index] += values`` in place; repeated positions add up. What the GPU cannot add atomically is added in a
-    wider type: float16 and bfloat16 in float32, small integers in int32, complex numbers by parts."""
-    if x.dtype.char in _ATOMIC_ADD:
+    wider type: float16 and bfloat16 in float32, small integers in int32, complex numbers by parts.
+
+    Atomic additions come in any order. Where the same bits are asked for in every run, the numbers are sorted first."""
+    if deterministic.mode.on and x.dtype.kind in "fcV":
+        deterministic.add_in_order(cupy, x, index, values)
+    elif x.dtype.char in _ATOMIC_ADD:
         cupy.add.at(x, index, values)
     elif x.dtype.kind == "c":
         values = cupy.asarray(values, x.dtype)
