@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import collections
+import importlib
 import io
+import os
+import re
+import signal
 import time
 import types
 
@@ -245,6 +249,220 @@ def test_tensor_datasets():
     both(lambda m: tensors(m, 3)[3])
     both(lambda m: m.utils.data.TensorDataset(m.ones(2), m.ones(3)))
     both(lambda m: m.utils.data.TensorDataset(m.tensor(1.0)))
+
+
+# Workers. Forked ones: each library starts its own way into the process otherwise, for seconds.
+
+
+class Numbered:
+    """A map-style dataset of either library, whose samples tell which worker made them."""
+
+    def __init__(self, m, n=9, function=None):
+        self.m = m
+        self.n = n
+        self.function = function
+
+    def __len__(self):
+        return self.n
+
+    def __getitem__(self, index):
+        if self.function is not None:
+            return self.function(index)
+        info = self.m.utils.data.get_worker_info()
+        return index, -1 if info is None else info.id, 0 if info is None else info.num_workers
+
+
+def forked(m, dataset, num_workers=2, **options):
+    return m.utils.data.DataLoader(dataset, num_workers=num_workers, multiprocessing_context="fork", **options)
+
+
+@pytest.mark.parametrize("options", [
+    {"batch_size": 2}, {"batch_size": None}, {"batch_size": 2, "drop_last": True, "prefetch_factor": 1},
+    {"batch_size": 4, "num_workers": 1}, {"batch_size": 2, "persistent_workers": True}, {"sampler": [3, 1, 8]},
+    {"batch_sampler": [[3, 1], [], [8]], "collate_fn": list},
+])  # fmt: skip
+def test_which_worker_makes_which_batch(options):
+    def run(m):
+        loader = forked(m, Numbered(m), **options)
+        return [list(loader), list(loader), len(loader)]
+
+    both(run)
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 2}, {"batch_size": 2, "drop_last": True}, {"batch_size": None}])
+@pytest.mark.parametrize("lengths", [(3, 3), (1, 6), (5, 0), (0, 0)])
+def test_parts_of_iterable_datasets(lengths, options):
+    def run(m):
+        class Parts(m.utils.data.IterableDataset):
+            def __iter__(self):
+                number = m.utils.data.get_worker_info().id
+                return iter(range(10 * number, 10 * number + lengths[number]))
+
+        loader = forked(m, Parts(), **options)
+        return [list(loader), list(loader)]
+
+    both(run)
+
+
+def bad(index):
+    if index == 3:
+        raise KeyError("sample 3")
+    return index
+
+
+def worse(index):
+    raise UnicodeDecodeError("utf-8", b"a", 0, 1, "no text")
+
+
+@pytest.mark.parametrize("function", [bad, worse])
+def test_errors_of_workers(function):
+    """The same type, the same first line and the same last line; the epoch goes on."""
+
+    def run(m):
+        results = []
+        epoch = iter(forked(m, Numbered(m, 5, function), batch_size=None))
+        while True:
+            try:
+                results.append(next(epoch))
+            except StopIteration:
+                return results
+            except Exception as error:
+                lines = str(error).strip().split("\n")
+                results.append([type(error).__name__, lines[0], lines[1], lines[-1]])
+
+    both(run)
+
+
+@pytest.mark.parametrize("ends", ["killed", "exits", "late"])
+def test_workers_that_end(ends):
+    def last(index):
+        if ends == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif ends == "exits":
+            os._exit(3)
+        time.sleep(2)
+
+    texts = []
+    for m in BOTH:
+        with pytest.raises(RuntimeError) as caught:
+            list(forked(m, Numbered(m, 2, last), 1, timeout=0.5 if ends == "late" else 0))
+        texts.append(re.sub(r"\d+\)", "N)", str(caught.value)))
+    assert texts[1].startswith(texts[0].removesuffix(" seconds"))
+
+
+def test_seeds_of_workers():
+    """base_seed + id; and NumPy's numbers for the same base seed."""
+    from nnlite.utils.data._utils.process import numpy_seed
+
+    for base in 0, 5, 2**40 + 3, 2**63 - 1:
+        for number in 0, 1, 17:
+            expected = torch.utils.data._utils.worker._generate_state(base, number)
+            assert numpy_seed(base, number).tolist() == expected
+
+    def run(m):
+        seeds = [
+            list(forked(m, Numbered(m, 4, lambda i: m.utils.data.get_worker_info().seed), batch_size=None))
+            for _ in range(2)
+        ]
+        return [[s - epoch[0] for s in epoch] for epoch in seeds] + [seeds[0] == seeds[1]]
+
+    assert both(run)[1] == [(list, [0, 1, 0, 1]), (list, [0, 1, 0, 1]), False]
+
+
+def test_what_workers_know():
+    def run(m):
+        def tell(index):
+            info = m.utils.data.get_worker_info()
+            try:
+                info.id = 3
+            except Exception as error:
+                return type(error).__name__, m.get_num_threads(), sorted(a for a in dir(info) if a[0] != "_")
+
+        return list(forked(m, Numbered(m, 2, tell), 1, batch_size=None))
+
+    both(run)
+
+
+WORKER_ARGUMENTS = [
+    {"prefetch_factor": -1}, {"prefetch_factor": 0}, {"multiprocessing_context": "x"}, {"multiprocessing_context": 3},
+    {"num_workers": "2"}, {"timeout": "2"}, {"batch_size": 0}, {"sampler": [0], "shuffle": True}, {"timeout": -1},
+    {"batch_size": None, "drop_last": True}, {"worker_init_fn": 3}, {"collate_fn": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", WORKER_ARGUMENTS)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of PyTorch's, on its way out
+def test_arguments_with_workers(arguments):
+    def run(m):
+        options = {"num_workers": 1, "multiprocessing_context": "fork", **arguments}
+        loader = m.utils.data.DataLoader(Numbered(m, 3), **options)
+        return [list(loader), loader.prefetch_factor]
+
+    both(run)
+
+
+SHARES = [
+    lambda d: d.DistributedSampler(range(5)), lambda d: d.DistributedSampler(range(5), num_replicas=2),
+    lambda d: d.DistributedSampler(range(5), 2, 2), lambda d: d.DistributedSampler(range(5), 2, -1),
+    *(
+        lambda d, n=n, r=r, drop=drop: [
+            list(d.DistributedSampler(range(n), r, rank, shuffle=False, drop_last=drop)) for rank in range(r)
+        ]
+        for n in (1, 2, 5, 6) for r in (1, 2, 3, 7) for drop in (False, True)
+    ),
+    lambda d: [len(d.DistributedSampler(range(5), 2, 0)), d.DistributedSampler(range(5), 2, 0).total_size],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(SHARES)))
+def test_distributed_samplers(number):
+    both(lambda m: SHARES[number](m.utils.data))
+
+
+def test_shuffled_distributed_samplers():
+    def run(m):
+        results = []
+        for epoch in 0, 1:
+            parts = []
+            for rank in range(3):
+                sampler = m.utils.data.DistributedSampler(range(9), 3, rank, seed=4)
+                sampler.set_epoch(epoch)
+                assert list(sampler) == list(sampler)
+                parts.append(list(sampler))
+            results.append(parts)
+        assert results[0] != results[1]
+        return [sorted(i for part in parts for i in part) for parts in results]
+
+    both(run)
+
+
+PATHS = {
+    "": [
+        "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "DistributedSampler",
+        "IterableDataset", "RandomSampler", "Sampler", "SequentialSampler", "StackDataset", "Subset",
+        "SubsetRandomSampler",
+        "TensorDataset", "WeightedRandomSampler", "default_collate", "default_convert", "get_worker_info",
+        "random_split", "_DatasetKind", "dataloader", "dataset", "sampler", "distributed", "_utils",
+    ],
+    ".dataloader": [
+        "DataLoader", "default_collate", "get_worker_info", "_DatasetKind", "_BaseDataLoaderIter",
+        "_SingleProcessDataLoaderIter", "_MultiProcessingDataLoaderIter", "default_convert",
+    ],
+    ".dataset": ["Dataset", "IterableDataset", "TensorDataset", "ConcatDataset", "Subset", "random_split"],
+    ".sampler": ["Sampler", "RandomSampler", "BatchSampler", "SequentialSampler", "SubsetRandomSampler"],
+    ".distributed": ["DistributedSampler"],
+    "._utils": ["collate", "worker", "fetch", "pin_memory"],
+    "._utils.collate": ["default_collate", "default_convert", "collate", "default_collate_fn_map"],
+    "._utils.worker": ["get_worker_info", "WorkerInfo"],
+    "._utils.pin_memory": ["pin_memory"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_names_that_programs_import(path):
+    for m in BOTH:
+        module = importlib.import_module(f"{m.__name__}.utils.data{path}")
+        assert [name for name in PATHS[path] if not hasattr(module, name)] == []
 
 
 def test_random_order_is_about_uniform():

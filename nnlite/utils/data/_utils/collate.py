@@ -113,8 +113,12 @@ def collate_tensors(batch: Any, *, collate_fn_map: _Map | None = None) -> Any:
 
 
 def _collate_arrays(batch: Any, *, collate_fn_map: _Map | None = None) -> Any:
-    if batch[0].dtype.kind in "SUO":
-        raise _refuse(batch[0].dtype)
+    first = batch[0]
+    if first.dtype.kind in "SUO":
+        raise _refuse(first.dtype)
+    ours = collate_fn_map is not None and collate_fn_map.get(Tensor) is collate_tensors
+    if ours and all(type(a) is np.ndarray and a.dtype == first.dtype and a.shape == first.shape for a in batch):
+        return as_tensor(np.array(batch))  # in a tenth of the time of a tensor for each
     return collate([as_tensor(array) for array in batch], collate_fn_map=collate_fn_map)
 
 
