@@ -218,3 +218,12 @@ def test_triangles(device):
         d.utils.vec_to_tril_matrix(vec[:5])
     with pytest.raises(ValueError, match="outside"):
         d.utils.tril_matrix_to_vec(nnlite.eye(2, device=device), 2)
+
+
+def test_divergence_of_supports_that_end_together(device):
+    unit, half = (
+        d.Uniform(0.0, nnlite.ones((), device=device)),
+        d.ContinuousBernoulli(nnlite.tensor(0.5, device=device)),
+    )
+    assert d.kl_divergence(unit, half).item() == pytest.approx(0, abs=1e-6)
+    assert d.kl_divergence(half, unit).item() == pytest.approx(0, abs=1e-6)
