@@ -168,6 +168,10 @@ def install(torchvision: bool = False) -> None:
             )
     _finder.torchvision = torchvision
     sys.meta_path.insert(0, _finder)
+    for name, module in list(sys.modules.items()):  # a program reaches these as attributes, without an import
+        rest = name.split(".")[1:]
+        if name.startswith("nnlite.") and not (rest[0] in _HIDDEN["torch"] or any(part[0] == "_" for part in rest)):
+            _watch(module, ".".join(["torch", *rest]))
     _children.follow(lambda: _finder.torchvision)
 
 

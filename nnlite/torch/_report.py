@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TextIO
 
+from .._unavailable import Unavailable
 from .._version import __version__
 from ..tensor import Tensor
 from ._finder import module_of
@@ -41,6 +42,7 @@ def report(name: str, as_module: bool, out: TextIO) -> bool:
     start, folder = _start(name, as_module)
     used: _Places = {}
     missing: _Places = {}
+    named: _Places = {}
     guarded: _Places = {}
     methods: _Places = {}
     no_methods: _Places = {}
@@ -49,17 +51,20 @@ def report(name: str, as_module: bool, out: TextIO) -> bool:
         files += 1
         shown = os.path.relpath(path.resolve(), folder)
         for use in names.torch:
-            lists = used if exists(use) else guarded if use.guarded else missing
-            _note(lists, use, shown)
+            value = find(use)
+            if value is None:
+                _note(guarded if use.guarded else missing, use, shown)
+            else:
+                _note(named if type(value) is Unavailable else used, use, shown)
         for use in names.methods:
             if use.name in tensor_names():
                 _note(methods if hasattr(Tensor, use.name) else no_methods, use, shown)
-    _print(out, name, files, used, missing, guarded, methods, no_methods)
+    _print(out, name, files, used, missing, named, guarded, methods, no_methods)
     return not missing
 
 
-def exists(use: Use) -> bool:
-    """Whether nnlite has a name; one that is assigned to needs only the module it stands in."""
+def find(use: Use) -> object | None:
+    """What nnlite has under a name, or None; a name that is assigned to needs only the module it stands in."""
     full = use.name.rpartition(".")[0] if use.stored else use.name
     parts = full.split(".")
     outer = 1
@@ -68,17 +73,19 @@ def exists(use: Use) -> bool:
         try:
             inner = module_of(".".join(parts[: outer + 1]))
         except ImportError:  # a module of nnlite that needs a package which is not installed
-            return False
+            return None
         if inner is None:
             break
         found, outer = inner, outer + 1
     value: object = found
     for part in parts[outer:]:
+        if type(value) is Unavailable:
+            break
         try:
             value = getattr(value, part)
         except AttributeError:
-            return False
-    return True
+            return None
+    return "None" if value is None else value
 
 
 @cache
@@ -156,14 +163,16 @@ def _print(
     files: int,
     used: _Places,
     missing: _Places,
+    named: _Places,
     guarded: _Places,
     methods: _Places,
     no_methods: _Places,
 ) -> None:
     others = "" if files == 1 else f" and {files - 1} file{'s' * (files > 2)} beside it"
-    total = len(used) + len(missing) + len(guarded)
+    total = len(used) + len(missing) + len(named) + len(guarded)
     print(f"{name}{others}: {total} names of PyTorch; not in nnlite {__version__}: {len(missing)}", file=out)
     _section(out, "Missing", missing, hints=True)
+    _section(out, "There in name, and an error when called", named, hints=True)
     _section(out, "Not there, which the program is prepared for", guarded)
     _section(out, "Missing, if the value is a tensor", no_methods, before=".")
     _section(out, "Used", used)

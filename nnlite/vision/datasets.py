@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,15 +55,42 @@ class _Pictures:
         return image, target
 
 
-class MNIST(_Pictures, _tensors.MNIST):
+class _OldNames:
+    """Names of ``data`` and ``targets`` in old programs; torchvision warns of them, and so do these."""
+
+    data: Any
+    targets: Any
+
+    @property
+    def train_data(self) -> Any:
+        return self._renamed("train_data", "data")
+
+    @property
+    def test_data(self) -> Any:
+        return self._renamed("test_data", "data")
+
+    @property
+    def train_labels(self) -> Any:
+        return self._renamed("train_labels", "targets")
+
+    @property
+    def test_labels(self) -> Any:
+        return self._renamed("test_labels", "targets")
+
+    def _renamed(self, old: str, new: str) -> Any:
+        warnings.warn(f"{old} has been renamed {new}", stacklevel=3)
+        return getattr(self, new)
+
+
+class MNIST(_OldNames, _Pictures, _tensors.MNIST):
     """As :class:`nnlite.datasets.MNIST`, with pictures for images."""
 
 
-class FashionMNIST(_Pictures, _tensors.FashionMNIST):
+class FashionMNIST(_OldNames, _Pictures, _tensors.FashionMNIST):
     """As :class:`nnlite.datasets.FashionMNIST`, with pictures for images."""
 
 
-class KMNIST(_Pictures, _tensors.KMNIST):
+class KMNIST(_OldNames, _Pictures, _tensors.KMNIST):
     """As :class:`nnlite.datasets.KMNIST`, with pictures for images."""
 
 

@@ -54,3 +54,32 @@ def test_process(tmp_path, method, as_module):
     done = nnlite_torch(*(["-m", "program"] if as_module else ["program.py"]), *method.split(), cwd=tmp_path)
     assert done.stderr == ""
     assert done.stdout == f"{SHOWN} {SHOWN}\n0 True\n"
+
+
+LOADER = """
+import sys
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+
+class Squares(Dataset):
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, i):
+        assert torch.__name__ == "nnlite"
+        return torch.tensor(float(i)) ** 2
+
+
+if __name__ == "__main__":
+    loader = DataLoader(Squares(), batch_size=4, num_workers=2, multiprocessing_context=sys.argv[1])
+    print([batch.tolist() for batch in loader])
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_workers_of_the_data_loader(tmp_path, method):
+    (tmp_path / "program.py").write_text(LOADER)
+    done = nnlite_torch("program.py", method, cwd=tmp_path)
+    assert done.stderr == ""
+    assert done.stdout == "[[0.0, 1.0, 4.0, 9.0], [16.0, 25.0, 36.0, 49.0], [64.0, 81.0]]\n"

@@ -78,7 +78,7 @@ def program(folder, missing=True):
     (folder / "model" / "__init__.py").write_text(
         MODEL.format("sparse_resize_") if missing else "import torch.nn as nn\nprint('not run')\nnn.Linear"
     )
-    (folder / "model" / "part.py").write_text("import torch\ntorch.fx.GraphModule" if missing else "")
+    (folder / "model" / "part.py").write_text("import torch\ntorch.fx.GraphModule\ntorch._C._absent" if missing else "")
     return folder / "program.py"
 
 
@@ -87,13 +87,14 @@ def test_report_names_what_is_missing(tmp_path):
     assert not report(str(program(tmp_path)), False, out)
     missing, rest = out.getvalue().split("Missing:\n")[1].split("\n\n", 1)
     assert [line.split()[:2] for line in missing.splitlines() if line.startswith("  torch")] == [
+        ["torch._C._absent", "model/part.py:3"],
         ["torch.absent.deep", "program.py:2"],
-        ["torch.fx.GraphModule", "model/part.py:2"],
         ["torch.nn.Absent", "model/__init__.py:5"],
         ["torch.nothing", "program.py:3"],
     ]
-    assert "symbolic tracing" in missing
-    prepared, no_methods, used, methods = rest.split("\n\n")
+    assert "compiled half" in missing
+    named, prepared, no_methods, used, methods = rest.split("\n\n")
+    assert named.startswith("There in name") and "torch.fx.GraphModule" in named
     assert "torch.maybe" in prepared and "torch.other" in prepared
     assert ".sparse_resize_" in no_methods
     assert "program.py:1 " in used

@@ -120,6 +120,10 @@ MISSING = {
         "torch.nn.functional.absent",
     ),
     "import torch; torch.absent(3)": ("AttributeError: module 'torch' has no attribute 'absent'", "torch.absent"),
+    "import torch; torch.nn.modules.conv.absent": (
+        "AttributeError: module 'torch.nn.modules.conv' has no attribute 'absent'",
+        "torch.nn.modules.conv.absent",
+    ),
     "import torch.utils; torch.utils.absent": (
         "AttributeError: module 'torch.utils' has no attribute 'absent'",
         "torch.utils.absent",
@@ -158,9 +162,9 @@ try:
 except AttributeError as error:
     print(str(error).endswith("Did you mean torch.relu?"))
 try:
-    import torch.fx
+    import torch._C
 except ImportError as error:
-    print("symbolic" in str(error))
+    print("compiled half" in str(error))
 """
 
 

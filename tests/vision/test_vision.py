@@ -132,6 +132,10 @@ def test_mnist_gives_pictures(tmp_path):
     np.testing.assert_array_equal(x.numpy(), pixels[:1].astype(np.float32) / 255)
     assert label == -3
     assert pickle.loads(pickle.dumps(datasets.MNIST(tmp_path)))[1][1] == 1
+    with pytest.warns(UserWarning, match="train_labels has been renamed targets"):
+        assert data.train_labels is data.targets
+    with pytest.warns(UserWarning, match="test_data has been renamed data"):
+        assert data.test_data is data.data
 
 
 def test_image_folder(tmp_path):
