@@ -1,7 +1,7 @@
 """Puts the functions that cast in place of those of the table, when autocast is first enabled.
 
 A program without autocast runs as if there were none: nothing asks for it. From the first context on, the functions of
-the table, and they alone, look at one flag of the thread (0.1 us).
+the table, and they alone, look at one flag of the thread (0.7 us).
 """
 
 from __future__ import annotations
