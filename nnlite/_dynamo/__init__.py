@@ -33,6 +33,7 @@ __all__ = [
     "reset",
 ]
 
+
 class OptimizedModule:
     """The class of compiled modules in PyTorch. Here a compiled module keeps its class, and nothing is of this one."""
 
