@@ -105,5 +105,7 @@ def _triangle(graph: Graph, arrays: list[np.ndarray]) -> str | None:
             ones = graph.node("Expand", graph.constant(np.float32(1)), graph.ints(shape))
             lower = graph.node("Trilu", ones, graph.constant(np.int64(diagonal)), upper=0)
             inside = graph.node("Cast", lower, to=tensor_type(np.bool_))
+            if low.dtype == np.bool_:
+                return str(inside if low else graph.node("Not", inside))
             return str(graph.node("Where", inside, graph.constant(low), graph.constant(high)))
     return None

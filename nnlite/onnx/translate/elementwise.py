@@ -204,7 +204,10 @@ def _(c: Context) -> Any:
 @translates("where")
 def _(c: Context) -> Any:
     kind = c.out_dtype
-    return c.op("Where", as_bool(c, 0), c.name_of(c.args[1], kind), c.name_of(c.args[2], kind))
+    condition, x, y = as_bool(c, 0), c.name_of(c.args[1], kind), c.name_of(c.args[2], kind)
+    if kind == np.bool_:  # which onnxruntime does not choose between
+        return c.op("Or", c.op("And", condition, x), c.op("And", c.op("Not", condition), y))
+    return c.op("Where", condition, x, y)
 
 
 @translates("zero_where")
