@@ -12,3 +12,9 @@ from ..threads import sgemm_address
 
 if sgemm_address():  # registers its kernels
     from . import convolution as convolution
+
+
+def warm_up() -> None:
+    """Compile all kernels, or load those that are kept from an earlier run."""
+    if sgemm_address():
+        convolution.warm_up()

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...kernels import kernel
-from ..first_use import EVERY_SIZE, load, worth
+from .. import first_use
+from ..first_use import load, worth
 from ..kernels import OVERRIDES
 from ..threads import sgemm_address, share
 from .workspace import workspace, zeros
@@ -64,7 +65,7 @@ def _is_tiled(
     which are four times as large."""
     plain = tuple(kernel) == (3, 3) and set(stride) == set(dilation) == {1} and groups == 1
     inside = all(0 <= low <= 2 and 0 <= high <= 2 for low, high in padding)
-    return plain and inside and (EVERY_SIZE or (min(channels, outputs) >= _LANES and tiles >= 32))
+    return plain and inside and (first_use.EVERY_SIZE or (min(channels, outputs) >= _LANES and tiles >= 32))
 
 
 def _tiles(sizes: Any) -> int:
@@ -241,3 +242,16 @@ def _tiled_weight(x: np.ndarray, g: np.ndarray, top: int, left: int) -> np.ndarr
     total = _summed(x.shape[0], part, (36, channels, outputs))
     module.kernels_of(total, out, workspace("kernel rows", 45 * _whole(outputs)))
     return out
+
+
+def warm_up() -> None:
+    """Compile the kernels of this file."""
+    x, g = np.zeros((2, 32, 32, 32), np.float32), np.zeros((2, 32, 32, 32), np.float32)
+    for groups, step in ((1, 1), (1, 2), (32, 1)):
+        weight, out = np.zeros((32, 32 // groups, 3, 3), np.float32), g[:, :, : 32 // step, : 32 // step]
+        geometry: Any = {
+            "stride": (step, step), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": groups,
+        }  # fmt: skip
+        convolution(x, weight, None, **geometry)
+        convolution_input(out, weight, sizes=(32, 32), **geometry)
+        convolution_weight(x, out, kernel=(3, 3), **geometry)

@@ -14,7 +14,7 @@ from numba import njit
 from .blas import NORMAL, TRANSPOSED, sgemm
 from .lanes import peek, poke
 
-_OPTIONS = {"nogil": True, "cache": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
+_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 _0, _1 = np.float32(0), np.float32(1)
 
 
@@ -99,9 +99,9 @@ def convolve(address, x, weight, bias, geometry, out, start, stop, rows, images,
     groups, per_group, met = weight.shape
     depth, (outputs, height, across) = x.shape[1] // groups, out.shape[1:]
     flat, kernels, positions = out.reshape(-1), weight.reshape(-1), height * across
-    for n in range(start, stop):
-        for o in range(outputs):
-            out[n, o] = bias[o]
+    for plane in range(start * outputs, stop * outputs):
+        for p in range(positions):
+            poke(flat, plane * positions + p, bias[plane % outputs])
     for first in range(start, stop, images):
         count = min(images, stop - first)
         for top in range(0, height, rows):
@@ -137,7 +137,8 @@ def _outputs_of(g, first, count, channel, per_group, product):  # type: ignore[n
         for o in range(per_group):
             at = ((first + i) * outputs + channel + o) * positions
             to = o * pitch + i * positions
-            product[to : to + positions] = flat[at : at + positions]
+            for p in range(positions):
+                poke(product, to + p, peek(flat, at + p))
 
 
 @njit(**_OPTIONS)

@@ -12,7 +12,7 @@ from numba import njit
 from .columns import _ends
 from .lanes import peek, poke
 
-_OPTIONS = {"nogil": True, "cache": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
+_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 
 
 @njit(**_OPTIONS)

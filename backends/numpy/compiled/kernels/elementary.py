@@ -79,4 +79,3 @@ def exp(x: Any) -> Any:
     second = float_of_bits(np.int32((whole - half + _BIAS) << _FRACTION))
     y = (_ONE + (r + r * r * p)) * first * second
     return x if x != x else (_INF if x > _EXP_HIGH else y)
-

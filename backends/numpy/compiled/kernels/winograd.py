@@ -23,7 +23,7 @@ from numba import njit
 from .blas import NORMAL, TRANSPOSED, sgemm
 from .lanes import LANES, peek, poke, transform
 
-_OPTIONS = {"nogil": True, "cache": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
+_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 
 KERNEL_TRANSFORM = np.array(
     [[2, 0, 0], [5 / 6, 5 / 6, 5 / 6], [5 / 6, -5 / 6, 5 / 6], [32 / 15, 16 / 15, 8 / 15], [1 / 15, -2 / 15, 4 / 15],
