@@ -406,11 +406,17 @@ def test_an_error_of_the_sampler_comes_after_the_batches_before_it():
 
 
 def test_a_killed_worker():
-    loader = loader_of(
-        Calls(lambda i: os.kill(os.getpid(), signal.SIGKILL) if i == 3 else os.getpid()), batch_size=None
-    )
-    epoch = iter(loader)
+    may_die = multiprocessing.get_context("fork").Event()
+
+    def sample(index):
+        if index == 3:
+            may_die.wait(60)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return os.getpid()
+
+    epoch = iter(loader_of(Calls(sample), batch_size=None))
     pids = [next(epoch), next(epoch)]
+    may_die.set()
     with pytest.raises(RuntimeError) as caught:
         list(epoch)
     assert f"DataLoader worker (pid(s) {pids[1]}) exited unexpectedly" in str(caught.value)
