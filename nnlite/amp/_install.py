@@ -10,7 +10,7 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any
 
 from .._methods import TensorMethods
@@ -20,7 +20,19 @@ from ._casting import casting
 from ._lists import CPU, DEVICE
 
 _lock = threading.Lock()
-_installed = [False]
+
+
+class _Done:
+    """What is in place, for the whole process."""
+
+    def __init__(self) -> None:
+        self.replacements: dict[int, Callable[..., Any]] = {}
+        self.modules: set[str] = set()
+        self.count = 0
+        """How many modules there were, nnlite's and others."""
+
+
+_done = _Done()
 
 _INSIDE_OPS = ("nnlite.ops.attention.multi_head", "nnlite.ops.recurrent.cells")
 """The modules of ``nnlite.ops`` whose calls of other operations autocast sees, as those of layers. In all others an
@@ -28,15 +40,23 @@ operation is one, however it is computed."""
 
 
 def install() -> None:
-    """Put them in place, once."""
-    if _installed[0]:
+    """Put them in place; where that was done, in the modules that have been imported since."""
+    if _done.count == len(sys.modules):
         return
     with _lock:
-        if not _installed[0]:
-            replacements = _replacements()
-            _replace_names(replacements)
+        if not _done.replacements:
+            _done.replacements = _replacements()
+            _replace_names([TensorMethods], _done.replacements)
             _replace_recurrent()
-            _installed[0] = True
+        spaces = {name: module for name, module in list(sys.modules.items()) if _calls_operations(name)}
+        _replace_names([spaces[name] for name in spaces if name not in _done.modules], _done.replacements)
+        _done.modules |= set(spaces)
+        _done.count = len(sys.modules)
+
+
+def _calls_operations(module: str) -> bool:
+    own = module.partition(".")[0] == "nnlite"
+    return own and (not module.startswith(("nnlite.ops", "nnlite.amp")) or module in _INSIDE_OPS)
 
 
 def _replacements() -> dict[int, Callable[..., Any]]:
@@ -81,14 +101,9 @@ def _free(function: Any, name: str) -> Any:
     return _cell(function, name).cell_contents
 
 
-def _replace_names(replacements: dict[int, Callable[..., Any]]) -> None:
+def _replace_names(spaces: list[Any], replacements: dict[int, Callable[..., Any]]) -> None:
     """Under every name by which layers and users call. A guard calls the new function, so that whoever imported it by
     name has it too."""
-    spaces: list[Any] = [TensorMethods]
-    for name, module in list(sys.modules.items()):
-        own = name.partition(".")[0] == "nnlite" and isinstance(module, ModuleType)
-        if own and (not name.startswith(("nnlite.ops", "nnlite.amp")) or name in _INSIDE_OPS):
-            spaces.append(module)
     for space in spaces:
         for name, value in list(vars(space).items()):
             if _guards(value):

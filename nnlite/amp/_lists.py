@@ -50,7 +50,7 @@ DEVICE_LOWER = "addmv addr gru gru_cell lstm_cell mv rnn_relu_cell rnn_tanh_cell
 
 DEVICE_SINGLE = """
     acos asin cosh cosine_similarity cumulative_trapezoid dist erfinv exp expm1 gaussian_nll_loss group_norm
-    layer_norm local_response_norm log log10 log1p log2 logsumexp native_layer_norm norm normalize nuclear_norm
+    layer_norm local_response_norm log log10 log1p log2 logsumexp norm normalize nuclear_norm
     pairwise_distance pdist pow reciprocal renorm rms_norm rsqrt sinh softplus square tan trapezoid trapz
     triplet_margin_with_distance_loss upsample upsample_bilinear upsample_nearest __pow__ __rdiv__ __rpow__
     __rtruediv__

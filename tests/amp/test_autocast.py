@@ -221,6 +221,21 @@ def test_names_imported_before_cast_too(device):
     assert done.stdout.split() == [repr(lower_of(device))] * 2 + [third], done.stderr
 
 
+def test_modules_imported_later_cast_too(device, monkeypatch):
+    import types
+
+    from nnlite.ops.linalg.matmul import linear
+
+    x = nnlite.ones(2, 2, device=device)
+    with nnlite.autocast(device):
+        for i in range(1 + len(device)):  # another number for each device, since modules are counted
+            late = types.ModuleType(f"nnlite.nn._late_{device}_{i}")
+            late.linear = linear
+            monkeypatch.setitem(sys.modules, late.__name__, late)
+        with nnlite.autocast(device):
+            assert late.linear(x, x).dtype is lower_of(device)
+
+
 def test_vmap(device):
     x = nnlite.ones(4, 2, 2, device=device)
     with nnlite.autocast(device):
