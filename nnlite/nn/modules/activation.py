@@ -22,6 +22,7 @@ from ._rectifiers import (
     Threshold,
     _InPlace,
 )
+from .attention import MultiheadAttention
 from .module import Module
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "Mish",
+    "MultiheadAttention",
     "PReLU",
     "RReLU",
     "ReLU",
