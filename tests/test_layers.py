@@ -78,6 +78,7 @@ LAYERS = [
         "nnlite.types",
         "nnlite.utils",
         "nnlite.version",
+        "nnlite.warmup",
         "nnlite.xpu",
     ],
     ["nnlite"],
