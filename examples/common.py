@@ -123,5 +123,6 @@ def show_grid(axes: Any, pictures: Any, columns: int, title: str = "") -> None:
     array = np.pad(array, ((0, rows * columns - len(array)), (gap, 0), (gap, 0)), constant_values=np.nan)
     height, width = array.shape[1:]
     whole = array.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
+    whole = np.pad(whole, (0, gap), constant_values=np.nan)
     axes.imshow(whole, cmap="gray_r", vmin=0, vmax=1)
     axes.set(xticks=[], yticks=[], title=title)

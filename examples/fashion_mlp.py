@@ -117,6 +117,7 @@ def draw(results: dict[str, dict[str, list[float]]], options) -> None:
         axes.plot(epochs, curves["train"], f"C{i}--", label=f"{text}: training images")
         axes.plot(epochs, curves["test"], f"C{i}-", label=f"{text}: test images")
     axes.set(xlabel="epoch", ylabel="accuracy", title="What dropout does")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend()
     save_picture(figure, options.out / "accuracy.png")

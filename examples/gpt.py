@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> dict:
         __doc__,
         "gpt",
         arguments,
-        steps=1000,
+        steps=600,
         lr=3e-3,
         context=128,
         size=128,

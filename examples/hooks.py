@@ -180,7 +180,7 @@ def draw(inside: dict[str, tuple[list, list]], asked: torch.Tensor, alike: torch
     axes[2].grid(alpha=0.3)
     axes[2].legend()
     rows = torch.cat([asked[:, None], alike], 1).flatten(0, 1)
-    show_grid(axes[3], rows, 10, "left: an image; beside it the most alike ones")
+    show_grid(axes[3], rows, 10, "an image (left), and those most like it")
     save_picture(figure, options.out / "hooks.png")
 
 
