@@ -89,6 +89,8 @@ def _load(name: str) -> tuple[TensorDataset, TensorDataset, list[str]]:
     if name == "digits":
         pixels = torch.from_numpy(np.kron(pixels.numpy(), np.ones((3, 3), np.float32)))
         pixels = torch.nn.functional.pad(pixels, (2, 2, 2, 2))
+    mixed = np.random.default_rng(0).permutation(len(labels))  # they are sorted by what they show
+    pixels, labels = pixels[mixed], labels[mixed]
     train_rows, test_rows = datasets.stratified_split(labels, 0.2)
     return *(TensorDataset(pixels[rows], labels[rows]) for rows in (train_rows, test_rows)), DIGITS
 

@@ -112,7 +112,7 @@ def draw(model: VAE, test: TensorDataset, options) -> None:
     between = model.decode(lines.flatten(0, 1)).sigmoid()
     figure, axes = plt.subplots(1, 3, figsize=(13, 4.4), layout="constrained")
     pairs = torch.stack([x.reshape(4, 10, 1, 28, 28), again.reshape(4, 10, 1, 28, 28)], 1)
-    show_grid(axes[0], pairs.flatten(0, 2), 10, "test images, and what the decoder makes of their numbers")
+    show_grid(axes[0], pairs.flatten(0, 2), 10, "test images, and below each what came back")
     show_grid(axes[1], drawn, 10, "drawn by the model")
     show_grid(axes[2], between, 10, "from one test image to another")
     save_picture(figure, options.out / "vae.png")
