@@ -46,6 +46,8 @@ def _length(x: Any, batch_first: bool) -> int:
 
 
 def _activation(function: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
+    if function is relu:
+        return functional.relu  # the public function, by whose name files of whole models hold it
     if not isinstance(function, str):
         return function
     if function not in ("relu", "gelu"):
