@@ -134,10 +134,10 @@ def count() -> int:
 def set_count(threads: int) -> bool:
     """Set how many threads operations use; False where NumPy's BLAS cannot be told."""
     control = blas_control()
-    _count()[0] = threads
     if control is None:
         return False
     control[1](threads)
+    _count()[0] = threads
     return True
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nnlite
-from nnlite import _threads
+from nnlite.backends.numpy import threads as cpu_threads
 
 
 @pytest.fixture
@@ -21,12 +21,12 @@ def threads():
 
 
 def test_threads_are_those_of_blas(threads):
-    if not list(_threads._libraries()):
+    if not list(cpu_threads.openblas()):
         pytest.skip("NumPy's BLAS is not the OpenBLAS of its wheels")
     for n in (1, 2):
         nnlite.set_num_threads(n)
         assert nnlite.get_num_threads() == n
-    path = next(_threads._libraries())
+    path = next(cpu_threads.openblas())
     library = ctypes.CDLL(str(path))
     asks = [getattr(library, f"{p}openblas_get_num_threads{s}", None) for p in ("", "scipy_") for s in ("", "64_")]
     assert {ask() for ask in asks if ask is not None} == {2}
@@ -34,17 +34,19 @@ def test_threads_are_those_of_blas(threads):
 
 def test_threads_by_threadpoolctl(threads, monkeypatch):
     pytest.importorskip("threadpoolctl")
-    control = _threads._by_threadpoolctl()
-    assert control is not None
+    nnlite.set_num_threads(1)
+    control = cpu_threads._by_threadpoolctl()
+    assert control is not None and control[0]() == 1
     control[1](2)
-    assert control[0]() == nnlite.get_num_threads() == 2
+    assert control[0]() == 2
 
 
 def test_threads_of_an_unknown_blas(monkeypatch):
-    monkeypatch.setattr(_threads, "_control", lambda: None)
-    assert nnlite.get_num_threads() >= 1
+    monkeypatch.setattr(cpu_threads, "blas_control", lambda: None)
+    before = nnlite.get_num_threads()
     with pytest.raises(NotImplementedError, match="threadpoolctl"):
-        nnlite.set_num_threads(1)
+        nnlite.set_num_threads(before + 1)
+    assert nnlite.get_num_threads() == before >= 1
 
 
 @pytest.mark.parametrize("function", [nnlite.set_num_threads, nnlite.set_num_interop_threads])
