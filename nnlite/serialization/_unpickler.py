@@ -119,7 +119,7 @@ class DataUnpickler:
             if code == _STOP:
                 if len(self._stack) != 1 or self._outer:
                     raise pickle.UnpicklingError("the pickle stops in the middle of an object")
-                return self._stack.pop()
+                return plain(self._stack.pop())
             instruction = instructions.get(code)
             if instruction is None:
                 raise pickle.UnpicklingError(f"Unsupported operand {code} (pickle instruction {bytes([code])!r})")
@@ -197,7 +197,7 @@ class DataUnpickler:
         target = self._stack[-1]
         if type(target) is not list and type(target) not in self._classes:
             raise pickle.UnpicklingError(f"Can only append to lists, but got {type(target)}")
-        target.extend(items)
+        target.extend(map(plain, items))
 
     def _empty_set(self) -> None:
         self.charge(_SET_CHARGE)
@@ -221,7 +221,7 @@ class DataUnpickler:
         for key, value in zip(items[::2], items[1::2], strict=True):
             if type(key) is not str:
                 check_key(key)
-            target[key] = value
+            target[key] = plain(value)
 
     def _set_item(self) -> None:
         value, key = self._stack.pop(), self._stack.pop()
@@ -317,7 +317,7 @@ def _set_byte_order(target: np.dtype, state: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """What a function that the user allowed is given for ``value``."""
+    """``value`` as others see it: for what stands for an allowed name, the class or function of that name."""
     return value.target if type(value) is Function and value.target is not None else value
 
 
