@@ -17,6 +17,7 @@ next_seq = itertools.count(1).__next__
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _outside: set[str] = set()
+_inside: set[str] = set()
 _getframe = sys._getframe
 
 
@@ -36,9 +37,9 @@ def caller(depth: int = 2) -> tuple[Any, int] | None:
             name = code.co_filename
             if name in _outside:
                 return code, frame.f_lasti
-            if not name.startswith(PACKAGE):
-                _outside.add(name)
-                return code, frame.f_lasti
+            if name not in _inside:
+                (_inside if name.startswith(PACKAGE) else _outside).add(name)
+                continue
             depth += 1
     except ValueError:  # no frame of the user's: the package runs as the program
         return None

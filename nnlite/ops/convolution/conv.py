@@ -5,6 +5,7 @@ The three refer to one another only, so that a gradient of any order is made of 
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -26,10 +27,11 @@ FEW_CHANNELS = 8
 """With fewer channels (or rows) than this there is nothing to gain from long runs of them."""
 
 
+@functools.lru_cache(maxsize=256)
 def _columns(
     xp: Any, shape: tuple[int, ...], kernel: tuple[int, ...], dtype: Any, scatter: bool = False, **geometry: Any
 ) -> Columns:
-    """The faster layout for these sizes."""
+    """The faster layout for these sizes; kept, since working it out takes longer than a small convolution."""
     channels = shape[1] // geometry["groups"]
     sizes = out_sizes(shape[2:], kernel, geometry["stride"], geometry["padding"], geometry["dilation"])
     one_step = geometry["stride"][0] == 1
@@ -227,7 +229,7 @@ def _convolve(
     check_numbers(steps, spread, pads, groups)
     batched = input._a.ndim == dims + 2
     x = input if batched else unsqueeze(input, 0)
-    _check_shapes(x._a.shape, weight._a.shape, bias, steps, pads, spread, groups)
+    _check_shapes(x._a.shape, weight._a.shape, None if bias is None else bias._a.shape, steps, pads, spread, groups)
     geometry: Any = {"stride": steps, "padding": pads, "dilation": spread, "groups": groups}
     if x._a.dtype.kind == "c":
         out = by_parts(lambda x, w: _convolution(x, w, None, **geometry), x, weight)
@@ -312,6 +314,7 @@ def check_numbers(stride: Any, dilation: Any, padding: Pads, groups: Any) -> Non
         raise RuntimeError(f"dilation should be greater than zero, but got {list(dilation)}")
 
 
+@functools.lru_cache(maxsize=1024)
 def _check_shapes(x: Any, w: Any, bias: Any, stride: Any, padding: Pads, dilation: Any, groups: int) -> None:
     if w[0] < groups:
         raise RuntimeError(
@@ -328,10 +331,10 @@ def _check_shapes(x: Any, w: Any, bias: Any, stride: Any, padding: Pads, dilatio
             f"Given groups={groups}, weight of size {list(w)}, expected input{list(x)} to have {w[1] * groups} "
             f"channels, but got {x[1]} channels instead"
         )
-    if bias is not None and bias._a.shape != (w[0],):
+    if bias is not None and bias != (w[0],):
         raise RuntimeError(
             f"Given weight of size {list(w)}, expected bias to be 1-dimensional with {w[0]} elements, but got bias of "
-            f"size {list(bias._a.shape)} instead"
+            f"size {list(bias)} instead"
         )
     if min(w[2:]) < 1:
         raise RuntimeError(f"kernel size should be greater than zero, but got {_times(w[2:])}")
