@@ -18,8 +18,12 @@ def as_ints(name: str, argument: str, position: int, value: Any, count: int, mes
         ValueError: a number does not fit in 64 bits.
         RuntimeError: neither 1 nor ``count`` of them.
     """
-    if value.__class__ is tuple and len(value) == count and all(v.__class__ is int and abs(v) < 1 << 62 for v in value):
-        return value  # type: ignore[no-any-return]
+    if value.__class__ is tuple and len(value) == count:  # as layers have them: nothing to convert
+        for v in value:
+            if v.__class__ is not int or not -(1 << 63) <= v < 1 << 63:
+                break
+        else:
+            return value  # type: ignore[no-any-return]
     several = isinstance(value, tuple | list)
     try:
         numbers = tuple(operator.index(v) for v in value) if several else (operator.index(value),)
