@@ -159,7 +159,13 @@ def _zip_members(path: Path) -> Generator[Member, None, None]:
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise ValueError(f"extract_archive: {path} has a link or device: {info.filename!r}")
-            if info.is_dir():
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # bzip2 and xz unpack far more at a time than is asked for
+                raise ValueError(
+                    f"extract_archive: {path} compresses {info.filename!r} by method {info.compress_type}; only plain and "
+                    "deflated members are unpacked (pack it anew)"
+                )
+            if info.filename.endswith("/"):  # is_dir() fails at an empty name
                 yield info.filename, True, None
                 continue
             with archive.open(info) as contents:

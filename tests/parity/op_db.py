@@ -567,11 +567,15 @@ def document(results: list[Result]) -> str:
         "",
         *table(results),
         "",
-        "## Not there yet",
+        "## Not there",
+        "",
+        "Out of scope: what is internal to PyTorch (the public functions made of it are above), torch.masked and "
+        "torch.sparse (`nnlite.masked` and sparse constructors say what to use instead).",
         "",
     ]
     for space, names in sorted(missing().items()):
         lines += [f"{space} ({len(names)}): {', '.join(f'`{n}`' for n in names)}.", ""]
+    lines += ["Other lists: [modules](modules.md), [public names](names.md), [programs](programs.md).", ""]
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="limits o
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "fuzz_files.py"
 READERS = ["checkpoint", "checkpoint, mapped", "checkpoint, old format", "unsafe globals", "safetensors",
-           "safetensors, mapped", "npz", "npy", "IDX", "CIFAR", "CSV", "text"]  # fmt: skip
+           "safetensors, mapped", "npz", "npy", "IDX", "CIFAR", "CSV", "text", "archives"]  # fmt: skip
 SAID = {
     "wrong: runs code": "find_class", "wrong: memory": "bytes of memory", "wrong: crashes": "process died",
     "wrong: error": "KeyError",
