@@ -9,6 +9,7 @@ too, where they are slower.
 from __future__ import annotations
 
 from ..threads import sgemm_address
+from . import indexing as indexing  # registers its kernels
 
 if sgemm_address():  # registers its kernels
     from . import convolution as convolution
@@ -16,5 +17,6 @@ if sgemm_address():  # registers its kernels
 
 def warm_up() -> None:
     """Compile all kernels, or load those that are kept from an earlier run."""
+    indexing.warm_up()
     if sgemm_address():
         convolution.warm_up()

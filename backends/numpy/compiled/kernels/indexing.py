@@ -1,0 +1,98 @@
+"""Reading and reducing at index arrays.
+
+Positions below zero count from the end. A function returns the place in ``where`` of the first position that does not
+exist, where it stops, or -1. Each target gets its values in the order in which they stand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from .lanes import peek, poke
+
+_OPTIONS: Any = {"nogil": True, "cache": True, "error_model": "numpy"}
+
+ADD, MULTIPLY, MAXIMUM, MINIMUM = range(4)
+
+
+@njit(**_OPTIONS)
+def _combined(kind, a, b):  # type: ignore[no-untyped-def]
+    """Two numbers as one; what is not a number stays, as with NumPy's functions."""
+    if kind == ADD:
+        return a + b
+    if kind == MULTIPLY:
+        return a * b
+    if kind == MAXIMUM:
+        return a if a >= b or a != a else b
+    return a if a <= b or a != a else b
+
+
+def _rows(kind: int) -> Any:
+    @njit(**_OPTIONS)
+    def rows(target, where, values, size, row, lead, low, high):  # type: ignore[no-untyped-def]
+        """Reduce rows of values (lead, where, row) into target (lead, size, row), into those rows of ``size`` alone
+        that lie from ``low`` up to ``high``."""
+        count = len(where)
+        for i in range(lead):
+            for k in range(count):
+                p = peek(where, k)
+                if np.uint64(p) >= np.uint64(size):
+                    p += size
+                    if np.uint64(p) >= np.uint64(size):
+                        return k
+                if p < low or p >= high:
+                    continue
+                to, at = (i * size + p) * row, (i * count + k) * row
+                for j in range(row):
+                    poke(target, to + j, _combined(kind, peek(target, to + j), peek(values, at + j)))
+        return -1
+
+    return rows
+
+
+def _along(kind: int) -> Any:
+    @njit(**_OPTIONS)
+    def along(target, outer, where, inner, values, size, step, start, stop, first, last):  # type: ignore[no-untyped-def]
+        """Reduce values (outer, n, inner), at ``where`` of the same shape along an axis, into the target at
+        ``outer[i] + step where[i, k, j] + inner[j]``; i from ``start`` to ``stop``, j from ``first`` to ``last``."""
+        width = len(inner)
+        count = len(where) // (len(outer) * width)
+        for i in range(start, stop):
+            origin = peek(outer, i)
+            for k in range(i * count, (i + 1) * count):
+                for j in range(first, last):
+                    p = peek(where, k * width + j)
+                    if np.uint64(p) >= np.uint64(size):
+                        p += size
+                        if np.uint64(p) >= np.uint64(size):
+                            return k * width + j
+                    to = origin + p * step + peek(inner, j)
+                    poke(target, to, _combined(kind, peek(target, to), peek(values, k * width + j)))
+        return -1
+
+    return along
+
+
+ROWS = tuple(map(_rows, range(4)))
+ALONG = tuple(map(_along, range(4)))
+
+
+@njit(**_OPTIONS)
+def take_along(source, outer, where, inner, out, size, step, start, stop):  # type: ignore[no-untyped-def]
+    """The reverse: ``out`` (outer, n, inner), its lines of ``inner`` from ``start`` to ``stop``, from the source."""
+    width = len(inner)
+    count = len(where) // (len(outer) * width)
+    for i in range(start // count, -(-stop // count)):
+        origin = peek(outer, i)
+        for k in range(max(i * count, start), min((i + 1) * count, stop)):
+            for j in range(width):
+                p = peek(where, k * width + j)
+                if np.uint64(p) >= np.uint64(size):
+                    p += size
+                    if np.uint64(p) >= np.uint64(size):
+                        return k * width + j
+                poke(out, k * width + j, peek(source, origin + p * step + peek(inner, j)))
+    return -1
