@@ -162,8 +162,8 @@ def _zip_members(path: Path) -> Generator[Member, None, None]:
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 # bzip2 and xz unpack far more at a time than is asked for
                 raise ValueError(
-                    f"extract_archive: {path} compresses {info.filename!r} by method {info.compress_type}; only plain and "
-                    "deflated members are unpacked (pack it anew)"
+                    f"extract_archive: {path} compresses {info.filename!r} by method {info.compress_type}; only plain "
+                    "and deflated members are unpacked (pack it anew)"
                 )
             if info.filename.endswith("/"):  # is_dir() fails at an empty name
                 yield info.filename, True, None

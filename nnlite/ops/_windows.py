@@ -23,7 +23,7 @@ def as_ints(name: str, argument: str, position: int, value: Any, count: int, mes
             if v.__class__ is not int or not -(1 << 63) <= v < 1 << 63:
                 break
         else:
-            return value  # type: ignore[no-any-return]
+            return value
     several = isinstance(value, tuple | list)
     try:
         numbers = tuple(operator.index(v) for v in value) if several else (operator.index(value),)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import nnlite
-from nnlite.backends.registry import tables
 from nnlite.backends.kernels import KernelTable
 from nnlite.backends.numpy import first_use, threads
+from nnlite.backends.registry import tables
 
 pytest.importorskip("numba")
 compiled = pytest.importorskip("nnlite.backends.numpy.compiled")

@@ -182,7 +182,7 @@ class _Pieces:
     """How many rows of an image's output, or how many images, are done at a time, and the workspace for them."""
 
     def __init__(self, weight: np.ndarray, groups: int, images: int, sizes: Any) -> None:
-        met, height, across = math.prod(weight.shape[1:]), *sizes
+        met, (height, across) = math.prod(weight.shape[1:]), sizes
         self.rows = max(min(COLUMN_NUMBERS // max(met * across, 1), height), 1)
         self.images = 1
         if self.rows == height and height * across < 128:  # small images: some at once make a wide enough product

@@ -9,25 +9,24 @@ row for each number that an output position meets, are written once and multipli
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from .blas import NORMAL, TRANSPOSED, sgemm
+from .jit import compiled
 from .lanes import peek, poke
 
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 _0, _1 = np.float32(0), np.float32(1)
 
 
-@njit(**_OPTIONS)
-def _ends(offset, step, size, outputs):  # type: ignore[no-untyped-def]
+@compiled
+def _ends(offset, step, size, outputs):
     """The first and the last but one output position whose input, at ``offset + step i``, is inside."""
     first = max(0, -(offset // step)) if offset < 0 else 0
     last = (size - 1 - offset) // step + 1 if size > offset else 0
     return min(first, outputs), max(min(last, outputs), min(first, outputs))
 
 
-@njit(**_OPTIONS)
-def _gather(image, geometry, channel, depth, top, bottom, across, columns, at, pitch):  # type: ignore[no-untyped-def]
+@compiled
+def _gather(image, geometry, channel, depth, top, bottom, across, columns, at, pitch):
     """The columns of ``depth`` channels of an image for the output rows from ``top`` to ``bottom``; row r of them
     begins at ``at + r pitch``."""
     _, kh, kw, sy, sx, py, px, dy, dx = geometry
@@ -62,8 +61,8 @@ def _gather(image, geometry, channel, depth, top, bottom, across, columns, at, p
                 row += pitch
 
 
-@njit(**_OPTIONS)
-def _scatter(columns, at, pitch, geometry, channel, depth, top, bottom, across, image):  # type: ignore[no-untyped-def]
+@compiled
+def _scatter(columns, at, pitch, geometry, channel, depth, top, bottom, across, image):
     """Add columns to the image they were gathered from."""
     _, kh, kw, sy, sx, py, px, dy, dx = geometry
     _, height, width = image.shape
@@ -88,8 +87,8 @@ def _scatter(columns, at, pitch, geometry, channel, depth, top, bottom, across, 
                 row += pitch
 
 
-@njit(**_OPTIONS)
-def convolve(address, x, weight, bias, geometry, out, start, stop, rows, images, columns, product):  # type: ignore[no-untyped-def]
+@compiled
+def convolve(address, x, weight, bias, geometry, out, start, stop, rows, images, columns, product):
     """The convolution of the images from ``start`` to ``stop``, in pieces of so many rows of one image or so many
     whole images.
 
@@ -128,8 +127,8 @@ def convolve(address, x, weight, bias, geometry, out, start, stop, rows, images,
                             poke(flat, to + p, peek(flat, to + p) + peek(product, at + p))
 
 
-@njit(**_OPTIONS)
-def _outputs_of(g, first, count, channel, per_group, product):  # type: ignore[no-untyped-def]
+@compiled
+def _outputs_of(g, first, count, channel, per_group, product):
     """The outputs of several images side by side: (per_group, count positions)."""
     positions = g.shape[2] * g.shape[3]
     flat, outputs, pitch = g.reshape(-1), g.shape[1], count * positions
@@ -141,8 +140,8 @@ def _outputs_of(g, first, count, channel, per_group, product):  # type: ignore[n
                 poke(product, to + p, peek(flat, at + p))
 
 
-@njit(**_OPTIONS)
-def scatter(address, g, weight, geometry, out, start, stop, rows, images, columns, product):  # type: ignore[no-untyped-def]
+@compiled
+def scatter(address, g, weight, geometry, out, start, stop, rows, images, columns, product):
     """Add the gradient of the input for the images from ``start`` to ``stop`` to ``out``. Shapes as in ``convolve``."""
     groups, per_group, met = weight.shape
     depth, (outputs, height, across) = out.shape[1] // groups, g.shape[1:]
@@ -168,8 +167,8 @@ def scatter(address, g, weight, geometry, out, start, stop, rows, images, column
                     )
 
 
-@njit(**_OPTIONS)
-def correlate(address, x, g, geometry, total, start, stop, rows, images, columns, product):  # type: ignore[no-untyped-def]
+@compiled
+def correlate(address, x, g, geometry, total, start, stop, rows, images, columns, product):
     """Add the gradient of the weight for the images from ``start`` to ``stop`` to ``total`` (groups, O / groups, R)."""
     groups, per_group, met = total.shape
     depth, (outputs, height, across) = x.shape[1] // groups, g.shape[1:]

@@ -7,16 +7,14 @@ groups = C each channel has O / C outputs.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from .columns import _ends
+from .jit import compiled
 from .lanes import peek, poke
 
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 
-
-@njit(**_OPTIONS)
-def convolve(x, weight, bias, geometry, out, start, stop):  # type: ignore[no-untyped-def]
+@compiled
+def convolve(x, weight, bias, geometry, out, start, stop):
     """The planes from ``start`` to ``stop`` of the N O of out (N, O, H', W'); x (N, C, H, W), weight (O, h, w)."""
     _, kh, kw, sy, sx, py, px, dy, dx = geometry
     (channels, height, width), (outputs, down, across) = x.shape[1:], out.shape[1:]
@@ -44,8 +42,8 @@ def convolve(x, weight, bias, geometry, out, start, stop):  # type: ignore[no-un
                             poke(target, to + z, peek(target, to + z) + factor * peek(source, at + z * sx))
 
 
-@njit(**_OPTIONS)
-def scatter(g, weight, geometry, out, start, stop):  # type: ignore[no-untyped-def]
+@compiled
+def scatter(g, weight, geometry, out, start, stop):
     """Add the gradient of the input to its planes from ``start`` to ``stop`` of N C. Shapes as in ``convolve``."""
     _, kh, kw, sy, sx, py, px, dy, dx = geometry
     (channels, height, width), (outputs, down, across) = out.shape[1:], g.shape[1:]
@@ -72,8 +70,8 @@ def scatter(g, weight, geometry, out, start, stop):  # type: ignore[no-untyped-d
                                 poke(target, to + z * sx, peek(target, to + z * sx) + factor * peek(source, at + z))
 
 
-@njit(**_OPTIONS)
-def correlate(x, g, geometry, total, start, stop):  # type: ignore[no-untyped-def]
+@compiled
+def correlate(x, g, geometry, total, start, stop):
     """The gradient of the kernels, (O, h, w), of the outputs from ``start`` to ``stop``."""
     _, kh, kw, sy, sx, py, px, dy, dx = geometry
     (channels, height, width), (outputs, down, across) = x.shape[1:], g.shape[1:]

@@ -18,12 +18,10 @@ Inside, channels are last, so that every loop runs over neighbouring channels wh
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from .blas import NORMAL, TRANSPOSED, sgemm
+from .jit import compiled
 from .lanes import LANES, peek, poke, transform
-
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 
 KERNEL_TRANSFORM = np.array(
     [[2, 0, 0], [5 / 6, 5 / 6, 5 / 6], [5 / 6, -5 / 6, 5 / 6], [32 / 15, 16 / 15, 8 / 15], [1 / 15, -2 / 15, 4 / 15],
@@ -50,8 +48,8 @@ _to_sums = transform(OUTPUT_TRANSFORM.T)
 _0, _1 = np.float32(0), np.float32(1)
 
 
-@njit(**_OPTIONS)
-def _surround(image, top, left, surrounded):  # type: ignore[no-untyped-def]
+@compiled
+def _surround(image, top, left, surrounded):
     """An image (C, H, W) as (rows, columns, C) at an offset; what lies outside stays as it is: zero."""
     channels, height, width = image.shape
     rows, columns, _ = surrounded.shape
@@ -64,8 +62,8 @@ def _surround(image, top, left, surrounded):  # type: ignore[no-untyped-def]
                 poke(target, to + c, peek(source, at + c * height * width))
 
 
-@njit(**_OPTIONS)
-def _tiles_of(surrounded, down, across, first, tiles, count, depth):  # type: ignore[no-untyped-def]
+@compiled
+def _tiles_of(surrounded, down, across, first, tiles, count, depth):
     """The tiles of one image, (36, count, depth) from tile ``first`` on."""
     source, row, plane = surrounded.reshape(-1), surrounded.shape[1] * depth, count * depth
     for y in range(down):
@@ -75,8 +73,8 @@ def _tiles_of(surrounded, down, across, first, tiles, count, depth):  # type: ig
                 _to_tiles(source, at + c, row, depth, tiles, to + c, 6 * plane, plane)
 
 
-@njit(**_OPTIONS)
-def _product_of(sums, count, wide, down, across, first, product):  # type: ignore[no-untyped-def]
+@compiled
+def _product_of(sums, count, wide, down, across, first, product):
     """The outputs of one image from sums (36, count, wide)."""
     result, row, plane = product.reshape(-1), product.shape[1] * wide, count * wide
     for y in range(down):
@@ -86,8 +84,8 @@ def _product_of(sums, count, wide, down, across, first, product):  # type: ignor
                 _from_sums(sums, at + o, 6 * plane, plane, result, to + o, row, wide)
 
 
-@njit(**_OPTIONS)
-def _sums_of(product, down, across, first, sums, count, wide):  # type: ignore[no-untyped-def]
+@compiled
+def _sums_of(product, down, across, first, sums, count, wide):
     """The gradient of one image's outputs as that of its sums, (36, count, wide) from tile ``first`` on."""
     source, row, plane = product.reshape(-1), product.shape[1] * wide, count * wide
     for y in range(down):
@@ -97,8 +95,8 @@ def _sums_of(product, down, across, first, sums, count, wide):  # type: ignore[n
                 _to_sums(source, at + o, row, wide, sums, to + o, 6 * plane, plane)
 
 
-@njit(**_OPTIONS)
-def _write(product, bias, image):  # type: ignore[no-untyped-def]
+@compiled
+def _write(product, bias, image):
     """An image (O, H, W) from (rows, columns, O), with the bias."""
     outputs, height, width = image.shape
     source, target, wide = product.reshape(-1), image.reshape(-1), product.shape[2]
@@ -109,8 +107,8 @@ def _write(product, bias, image):  # type: ignore[no-untyped-def]
                 poke(target, to + x, peek(source, at + x * wide) + bias[o])
 
 
-@njit(**_OPTIONS)
-def transform_kernels(weight, turned, out, row):  # type: ignore[no-untyped-def]
+@compiled
+def transform_kernels(weight, turned, out, row):
     """The kernels (O, C, 3, 3) for ``convolve``: out (36, C, O); ``turned`` gives those that take gradients of the
     outputs to the inputs, (36, O, C). ``row`` is workspace: 45 times
     the last size in whole vectors."""
@@ -131,8 +129,8 @@ def transform_kernels(weight, turned, out, row):  # type: ignore[no-untyped-def]
                 poke(result, to + o, peek(staged, at + o))
 
 
-@njit(**_OPTIONS)
-def kernels_of(total, out, row):  # type: ignore[no-untyped-def]
+@compiled
+def kernels_of(total, out, row):
     """The gradient of the kernels, out (O, C, 3, 3), from what ``correlate`` adds up, (36, C, O)."""
     _, inputs, outputs = total.shape
     flat, wide = total.reshape(-1), len(row) // 45
@@ -149,8 +147,8 @@ def kernels_of(total, out, row):  # type: ignore[no-untyped-def]
                 poke(result, (o * inputs + c) * 9 + k, peek(staged, k * wide + o))
 
 
-@njit(**_OPTIONS)
-def convolve(address, x, kernels, bias, top, left, out, start, stop, surrounded, product, tiles, sums):  # type: ignore[no-untyped-def]
+@compiled
+def convolve(address, x, kernels, bias, top, left, out, start, stop, surrounded, product, tiles, sums):
     """The convolution of the images from ``start`` to ``stop``.
 
     Shapes: x (N, C, H, W), kernels (36, C, O), bias (O), out (N, O, H', W'); workspace: surrounded (4 down + 2,
@@ -174,8 +172,8 @@ def convolve(address, x, kernels, bias, top, left, out, start, stop, surrounded,
             _write(product, bias, out[first + i])
 
 
-@njit(**_OPTIONS)
-def correlate(address, x, g, top, left, total, start, stop, surrounded, product, tiles, sums):  # type: ignore[no-untyped-def]
+@compiled
+def correlate(address, x, g, top, left, total, start, stop, surrounded, product, tiles, sums):
     """Add the gradient of the kernels for the images from ``start`` to ``stop`` to ``total`` (36, C, O).
 
     Shapes as for ``convolve``, with g for out; ``product`` holds zeros.

@@ -1,0 +1,15 @@
+"""How kernels are compiled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+FAST = {"reassoc", "contract", "nsz", "arcp"}
+"""Sums may be taken in any order; what is not finite keeps its meaning."""
+
+
+def compiled(function: Any) -> Any:
+    """Compile at the first call for the types that come, without the interpreter's lock, and keep it on disk."""
+    return njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)(function)
