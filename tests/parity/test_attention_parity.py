@@ -91,7 +91,8 @@ def test_memory_grows_linearly_with_the_length():
         finally:
             tracemalloc.stop()
 
-    assert peak(8192) < 1.5 * peak(4096)
+    peak(64)  # loads what the first call needs
+    assert peak(8192) < 2.2 * peak(4096)
     assert peak(8192) < 8192 * 8192 * 4 / 8
 
 

@@ -21,8 +21,8 @@ from ..linalg.matmul import matmul
 from ..pointwise.arithmetic import where
 from ..shape.views import broadcast_to, reshape, transpose
 
-BLOCK = 1 << 20
-"""Scores that are held at a time: 4 MB of float32, which stays in a processor's cache."""
+BLOCK = 1 << 18
+"""Scores that are held at a time: 1 MB of float32, which stays in a core's cache."""
 
 _WORDS = 8
 """Random words of 32 bits in one step of the generator's counter."""
