@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ..threads import sgemm_address
 from . import indexing as indexing  # registers its kernels
+from . import normalization as normalization
 
 if sgemm_address():  # registers its kernels
     from . import convolution as convolution
@@ -18,5 +19,6 @@ if sgemm_address():  # registers its kernels
 def warm_up() -> None:
     """Compile all kernels, or load those that are kept from an earlier run."""
     indexing.warm_up()
+    normalization.warm_up()
     if sgemm_address():
         convolution.warm_up()
