@@ -13,6 +13,7 @@ from . import indexing as indexing  # registers its kernels
 from . import normalization as normalization
 
 if sgemm_address():  # registers its kernels
+    from . import attention as attention
     from . import convolution as convolution
 
 
@@ -21,4 +22,5 @@ def warm_up() -> None:
     indexing.warm_up()
     normalization.warm_up()
     if sgemm_address():
+        attention.warm_up()
         convolution.warm_up()
