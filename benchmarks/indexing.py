@@ -1,17 +1,22 @@
 """How long reading and writing by a million indices takes, beside PyTorch on one thread.
 
-    python benchmarks/indexing.py              a table: milliseconds of both, and the ratio
+    python benchmarks/indexing.py              a table: milliseconds of all, and the ratios to PyTorch's
     python benchmarks/indexing.py gather take  of these operations only
     python benchmarks/indexing.py --count 100000
 
-Each operation is timed in rounds in which nnlite and PyTorch take turns; the medians are printed.
+Each operation is timed in rounds in which nnlite on NumPy alone (in a process with NNLITE_COMPILED=0), nnlite with
+compiled kernels (where numba is installed) and PyTorch take turns. Printed are medians, and the least times, which
+other programs on the machine disturb less.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -157,25 +162,75 @@ def timed(action: Callable[[], Any]) -> float:
     return 1e3 * (time.perf_counter() - start)
 
 
+def chosen(options: argparse.Namespace) -> Iterator[Case]:
+    for case in cases(options.count, np.random.default_rng(0)):
+        if not options.names or any(part in case[0] for part in options.names):
+            yield case
+
+
+class NumpyAlone:
+    """nnlite without compiled kernels, in a process of its own that times one call whenever it is asked to."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, __file__, *sys.argv[1:], "--serve"]
+        environment = {**os.environ, "NNLITE_COMPILED": "0"}
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    def ask(self) -> float:
+        """Milliseconds of the next call."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+
+def serve(options: argparse.Namespace) -> None:
+    """What the process of :class:`NumpyAlone` does."""
+    import nnlite
+
+    for _, _, prepare in chosen(options):
+        action = prepare(nnlite, nnlite.tensor)
+        for _ in range(options.rounds + 1):
+            sys.stdin.readline()
+            print(timed(action), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="parts of the names of operations; all by default")
     parser.add_argument("--count", type=int, default=1_000_000, help="how many indices")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.serve:
+        serve(options)
+        return
     import torch
 
     import nnlite
+    from nnlite.backends.numpy.first_use import available
 
     torch.set_num_threads(1)
-    print(f"{'operation':<26}{'width':>6}{'nnlite ms':>11}{'PyTorch ms':>12}{'ratio':>7}")
-    for name, width, prepare in cases(options.count, np.random.default_rng(0)):
-        if options.names and not any(part in name for part in options.names):
-            continue
-        actions = [prepare(nnlite, nnlite.tensor), prepare(torch, torch.tensor)]
-        rounds = [[timed(action) for action in actions] for _ in range(options.rounds + 1)][1:]
-        mine, theirs = (statistics.median(column) for column in zip(*rounds, strict=True))
-        print(f"{name:<26}{width:>6}{mine:>11.2f}{theirs:>12.2f}{mine / theirs:>7.2f}", flush=True)
+    alone = NumpyAlone() if available() else None
+    columns = ["NumPy", *["compiled"] * (alone is not None), "PyTorch"]
+    print(f"{'':<24}{'':>6}{'median ms':>{10 * len(columns)}} |{'least ms':>{10 * len(columns)}} | least / PyTorch")
+    heads = "".join(f"{name:>10}" for name in columns)
+    print(f"{'operation':<24}{'width':>6}{heads} |{heads} |{heads[:-10]}")
+    for name, width, prepare in chosen(options):
+        actions: list[Callable[[], float]] = [
+            functools.partial(timed, prepare(lib, lib.tensor)) for lib in (nnlite, torch)
+        ]
+        if alone is not None:
+            actions.insert(0, alone.ask)
+        rounds = [[action() for action in actions] for _ in range(options.rounds + 1)][1:]
+        times = list(zip(*rounds, strict=True))
+        least = [min(column) for column in times]
+        medians = "".join(f"{statistics.median(column):>10.2f}" for column in times)
+        minima = "".join(f"{value:>10.2f}" for value in least)
+        ratios = "".join(f"{value / least[-1]:>10.2f}" for value in least[:-1])
+        print(f"{name:<24}{width:>6}{medians} |{minima} |{ratios}", flush=True)
 
 
 if __name__ == "__main__":

@@ -139,12 +139,13 @@ def scatter_reduce(
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     axis, index = _check_operands("scatter_reduce", input, dim, index, src)
-    result = input.clone()
     if index._a.size:
         window, where = _as_vector(input), _as_vector(index)
         part = _part_of(_as_vector(src), where)
         result = reduced(window, part, _places(window, where, axis), reduce, include_self, "ScatterReduceBackward0")
         result = result if window is input else result.reshape(())
+    else:
+        result = input.clone()
     return result if out is None else put(result, out, index, src, exact=True)
 
 

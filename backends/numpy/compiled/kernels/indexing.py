@@ -62,6 +62,17 @@ def _along(kind: int) -> Any:
         count = len(where) // (len(outer) * width)
         for i in range(start, stop):
             origin = peek(outer, i)
+            if width == 1:  # the same, with the long loop inside
+                origin += peek(inner, 0)
+                for k in range(i * count, (i + 1) * count):
+                    p = peek(where, k)
+                    if np.uint64(p) >= np.uint64(size):
+                        p += size
+                        if np.uint64(p) >= np.uint64(size):
+                            return k
+                    to = origin + p * step
+                    poke(target, to, _combined(kind, peek(target, to), peek(values, k)))
+                continue
             for k in range(i * count, (i + 1) * count):
                 for j in range(first, last):
                     p = peek(where, k * width + j)
@@ -86,8 +97,18 @@ def take_along(source, outer, where, inner, out, size, step, start, stop):  # ty
     width = len(inner)
     count = len(where) // (len(outer) * width)
     for i in range(start // count, -(-stop // count)):
-        origin = peek(outer, i)
-        for k in range(max(i * count, start), min((i + 1) * count, stop)):
+        origin, from_, to = peek(outer, i), max(i * count, start), min((i + 1) * count, stop)
+        if width == 1:
+            origin += peek(inner, 0)
+            for k in range(from_, to):
+                p = peek(where, k)
+                if np.uint64(p) >= np.uint64(size):
+                    p += size
+                    if np.uint64(p) >= np.uint64(size):
+                        return k
+                poke(out, k, peek(source, origin + p * step))
+            continue
+        for k in range(from_, to):
             for j in range(width):
                 p = peek(where, k * width + j)
                 if np.uint64(p) >= np.uint64(size):
