@@ -14,6 +14,7 @@ import numpy as np
 
 from .._core import dtypes
 from .._core.op import TensorBase, not_a_tensor, op, recorded
+from ..backends.registry import tables
 from ._blocks import blocks
 
 _TEMPORARIES = 4
@@ -59,14 +60,26 @@ def apply(xp: Any, function: Callable[..., Any], *arrays: Any, **attrs: Any) -> 
     return xp.asarray(function(*arrays, **attrs)).astype(kind, copy=False)
 
 
+def _gradient_operation(name: str, gradient: Callable[..., Any]) -> None:
+    """Make the gradient an operation of its own, which has a place in the kernel table."""
+
+    @functools.wraps(gradient)
+    def whole(xp: Any, g: Any, x: Any, **attrs: Any) -> Any:
+        return apply(xp, functools.partial(gradient, tables[type(x)]), g, x, **attrs)
+
+    op(name)(whole)
+
+
 def formula(
-    gradient: Callable[..., Any], *, name: str | None = None, title: str | None = None
+    gradient: Callable[..., Any], *, name: str | None = None, title: str | None = None, kernel: str | None = None
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make an operation of ``body(xp, x, *, ...)``, one element at a time.
 
     ``gradient(f, g, x, *, ...)`` is written with ``f.<operation>``: it is worked through in blocks on arrays, and
-    recorded under ``create_graph``.
+    recorded under ``create_graph``. ``kernel`` is its name in the kernel table, where a backend may compute it at once.
     """
+    if kernel is not None:
+        _gradient_operation(kernel, gradient)
 
     def define(body: Callable[..., Any]) -> Any:
         @functools.wraps(body)
@@ -77,6 +90,8 @@ def formula(
 
         def rule(f: Any, g: Any, node: Any, x: Any) -> tuple[Any, ...]:
             if f is not recorded:
+                if kernel is not None:
+                    return (getattr(f, kernel)(g, x, **node.attrs),)
                 return (apply(f.backend_.xp, functools.partial(gradient, f), g, x, **node.attrs),)
             kind = x._a.dtype
             if not is_half(kind):

@@ -73,8 +73,8 @@ def _spec(name: str, reference: Any, *options: dict[str, Any], call: Any = None,
 
 
 SPECS = [
-    _spec("gelu", _gelu, {"approximate": "tanh"}, loose=4, covers=("gelu_cdf", "exp", "tanh")),
-    _spec("silu", lambda x: x * _sigmoid(x), loose=4, covers=("sigmoid",)),
+    _spec("gelu", _gelu, {"approximate": "tanh"}, loose=4, covers=("gelu_cdf", "gelu_backward", "exp", "tanh")),
+    _spec("silu", lambda x: x * _sigmoid(x), loose=4, covers=("sigmoid", "silu_backward")),
     _spec("mish", _mish, loose=4, covers=("clamp",)),
     _spec("softplus", _softplus, {"beta": 2.0}, {"threshold": 0.5}, loose=4),
     _spec("logsigmoid", lambda x: -np.logaddexp(0, -x), loose=4),

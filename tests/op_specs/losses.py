@@ -99,7 +99,7 @@ SPECS = [
         lambda rng: [of(normal(rng, 2, 3), 1), of(normal(rng, 4), -1), of(normal(rng, 2, 2, 2), 0)],
         lambda x, dim: np.exp(_log_softmax(x, dim)),
         extreme=False,
-        covers=("sum",),
+        covers=("softmax_backward", "sum"),
         edges=lambda rng: [of(normal(rng), 0), of(np.zeros((0, 3)), 1), of(np.zeros((3, 0)), 1)],
     ),
     OpSpec(
@@ -108,7 +108,7 @@ SPECS = [
         lambda rng: [of(normal(rng, 2, 3), 1), of(normal(rng, 4), -1)],
         _log_softmax,
         extreme=False,
-        covers=("sum", "exp"),
+        covers=("log_softmax_backward", "sum", "exp"),
         edges=lambda rng: [of(normal(rng), 0), of(np.zeros((0, 3)), 1)],
     ),
     OpSpec(
@@ -152,7 +152,7 @@ SPECS = [
         loose=4,
         extreme=False,
         inputs=(0,),
-        covers=("cross_entropy_backward",),
+        covers=("cross_entropy_backward", "exponentials"),
         edges=lambda rng: [of(np.zeros((0, 3)), np.zeros(0, np.int64), reduction="sum")],
     ),
     OpSpec(

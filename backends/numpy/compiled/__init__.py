@@ -11,6 +11,8 @@ from __future__ import annotations
 from ..threads import sgemm_address
 from . import indexing as indexing  # registers its kernels
 from . import normalization as normalization
+from . import pointwise as pointwise
+from . import rows as rows
 
 if sgemm_address():  # registers its kernels
     from . import attention as attention
@@ -21,6 +23,8 @@ def warm_up() -> None:
     """Compile all kernels, or load those that are kept from an earlier run."""
     indexing.warm_up()
     normalization.warm_up()
+    pointwise.warm_up()
+    rows.warm_up()
     if sgemm_address():
         attention.warm_up()
         convolution.warm_up()

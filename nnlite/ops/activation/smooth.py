@@ -52,7 +52,7 @@ def _gelu_gradient(f: Any, g: Any, x: Any, *, approximate: str) -> Any:
     return g * (0.5 * (1 + t) + 0.5 * x * ((1 - t * t) * inner))
 
 
-@formula(_gelu_gradient)
+@formula(_gelu_gradient, kernel="gelu_backward")
 def _gelu(xp: Any, x: Any, *, approximate: str) -> Any:
     if approximate == "none":
         return x * tables[type(x)].gelu_cdf(x)
@@ -94,7 +94,7 @@ def _silu_gradient(f: Any, g: Any, x: Any) -> Any:
     return g * (s * (1 + x * (1 - s)))
 
 
-@formula(_silu_gradient)
+@formula(_silu_gradient, kernel="silu_backward")
 def _silu(xp: Any, x: Any) -> Any:
     return x / (1 + xp.exp(-x))
 

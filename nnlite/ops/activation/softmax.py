@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..._core import dtypes
-from ..._core.op import TensorBase, cast, in_place, not_a_tensor, op
+from ..._core.op import TensorBase, cast, in_place, not_a_tensor, op, recorded
 from ..._core.warn import warn
+from ...backends.registry import tables
 from .._axes import axis_of
 from .._public import public, put
 from ..pointwise import elementwise
@@ -65,7 +66,16 @@ def _softmax(xp: Any, x: Any, *, axis: int | None) -> Any:
 @_softmax.vjp
 @_in_float32
 def _(f: Any, g: Any, out: Any, axis: int | None) -> Any:
+    return _softmax_gradient(f, g, out, axis) if f is recorded else f.softmax_backward(g, out, axis=axis)
+
+
+def _softmax_gradient(f: Any, g: Any, out: Any, axis: int | None) -> Any:
     return (g - f.sum(g * out, axis=axis, keepdims=True)) * out
+
+
+@op()
+def _softmax_backward(xp: Any, g: Any, out: Any, *, axis: int | None) -> Any:
+    return _softmax_gradient(tables[type(out)], g, out, axis)
 
 
 @op(saves=("out",))
@@ -79,8 +89,17 @@ def _log_softmax(xp: Any, x: Any, *, axis: int | None) -> Any:
 @_log_softmax.vjp
 @_in_float32
 def _(f: Any, g: Any, out: Any, axis: int | None) -> Any:
+    return _log_softmax_gradient(f, g, out, axis) if f is recorded else f.log_softmax_backward(g, out, axis=axis)
+
+
+def _log_softmax_gradient(f: Any, g: Any, out: Any, axis: int | None) -> Any:
     # In this order NumPy computes in the memory of the exponential.
     return f.exp(out) * -f.sum(g, axis=axis, keepdims=True) + g
+
+
+@op()
+def _log_softmax_backward(xp: Any, g: Any, out: Any, *, axis: int | None) -> Any:
+    return _log_softmax_gradient(tables[type(out)], g, out, axis)
 
 
 def _normalise(call: Any, input: Any, dim: Any, dtype: Any) -> Any:

@@ -15,8 +15,9 @@ from ..._core.operands import all_examples
 from ..._core.tensor_base import wrap
 from ..._core.views import node_of
 from ...backends import backend_of
+from ...backends.registry import tables
 from .._axes import axis_of
-from ..activation.softmax import _log_softmax, _softmax, largest, title_of, widen
+from ..activation.softmax import _log_softmax, _softmax, title_of, widen
 from ..pointwise import elementwise as e
 from .common import check_reduction, check_tensors, legacy_reduction, reduced
 
@@ -130,6 +131,15 @@ def _(f: Any, g: Any, node: Any, target: Any, labels: Any, share: Any) -> tuple[
 # Cross entropy of logits: log softmax and negative log likelihood in one
 
 
+@op(outputs=3)
+def _exponentials(xp: Any, x: Any, *, axis: int) -> tuple[Any, Any, Any]:
+    """e^(x - top), its sums along an axis, which stays, and top, the largest x along that axis."""
+    top = xp.max(x, axis=axis, keepdims=True) if x.size else x.sum(axis=axis, keepdims=True)
+    exps = x - top
+    xp.exp(exps, out=exps)
+    return exps, xp.sum(exps, axis=axis, keepdims=True), top
+
+
 @op(
     saves=("target", "weight", "exps", "sums", "labels", "share", "even"),
     residuals=("exps", "sums", "labels", "share", "even"),
@@ -150,20 +160,17 @@ def _cross_entropy(
     rows, labels = _rows(x, target)
     rows = widen(rows)
     shares = _Shares(xp, labels, weight, rows.dtype, reduction, ignore_index, masked)
-    exps = rows - largest(xp, rows, 1)
-    losses = exps[_places(xp, shares.labels)]
-    if smoothing:
-        # Minus the sum over the classes of weight times log probability, but for the term of the logarithm.
-        spread = -xp.sum(exps if weight is None else exps * _along_classes(widen(weight), exps.ndim), axis=1)
-    xp.exp(exps, out=exps)
-    sums = xp.sum(exps, axis=1, keepdims=True)
+    exps, sums, tops = tables[type(rows)].exponentials(rows, axis=1)
     log_sums = xp.log(sums[:, 0])
-    losses = log_sums - losses
+    losses = log_sums - (rows[_places(xp, shares.labels)] - tops[:, 0])
     share, even = shares.unit, None
     if shares.weight is not None:
         losses *= shares.weight
         share = share * shares.weight
     if smoothing:
+        # Minus the sum over the classes of weight times log probability.
+        shifted = rows - tops
+        spread = -xp.sum(shifted if weight is None else shifted * _along_classes(widen(weight), rows.ndim), axis=1)
         classes = rows.shape[1]
         spread += log_sums * (classes if weight is None else xp.sum(widen(weight)))
         losses = losses * (1 - smoothing) + spread * (smoothing / classes)

@@ -13,3 +13,8 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 def compiled(function: Any) -> Any:
     """Compile at the first call for the types that come, without the interpreter's lock, and keep it on disk."""
     return njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)(function)
+
+
+def in_order(function: Any) -> Any:
+    """The same with sums in the order that is written, for formulas that depend on it."""
+    return njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})(function)

@@ -1,0 +1,149 @@
+"""Formulas of one number each, and their gradients, in one pass over the memory: GELU, SiLU, the error functions,
+dropout.
+
+Times in the docstrings are for a million float32 numbers on one thread.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...kernels import kernel
+from ..first_use import load, worth
+from ..kernels import OVERRIDES
+from ..threads import share
+
+_FLOAT32 = np.dtype(np.float32)
+
+LEAST = 1 << 10
+"""Numbers from which on a compiled formula pays, of those that are many array expressions else."""
+
+LEAST_OF_FEW = 1 << 14
+"""The same for formulas of few array expressions."""
+
+GRAIN = 1 << 16
+"""Fewer numbers than this are not worth a thread."""
+
+
+def _whole(x: Any) -> bool:
+    """Whether an array is float32 without gaps."""
+    return x.dtype is _FLOAT32 and x.flags.c_contiguous
+
+
+def _fit(g: Any, x: Any) -> bool:
+    """Whether gradient and input can be taken; gaps in the gradient are filled."""
+    return worth(x.size, LEAST) and _whole(x) and g.dtype is _FLOAT32 and g.shape == x.shape
+
+
+def _takes(x: Any) -> bool:
+    return worth(x.size, LEAST) and _whole(x)
+
+
+def _takes_large(x: Any) -> bool:
+    return worth(x.size, LEAST_OF_FEW) and _whole(x)
+
+
+def _takes_gelu(x: Any, *, approximate: str) -> bool:
+    return worth(x.size, LEAST) and _whole(x)
+
+
+def _takes_gelu_pair(g: Any, x: Any, *, approximate: str) -> bool:
+    return _fit(g, x)
+
+
+def _takes_mask(x: Any, keep: Any, *, scale: float) -> bool:
+    return (
+        worth(x.size, LEAST_OF_FEW)
+        and _whole(x)
+        and keep.shape == x.shape
+        and keep.dtype == np.bool_
+        and keep.flags.c_contiguous
+    )
+
+
+def _run(name: str, *arrays: np.ndarray) -> np.ndarray:
+    """The result of a kernel for all numbers of the arrays."""
+    run = getattr(load("pointwise"), name)
+    out = np.empty(arrays[0].shape, np.float32)
+    flat = [a.reshape(-1) for a in arrays]  # which copies where there are gaps
+    _share(out.size, run, *flat, out.reshape(-1))
+    return out
+
+
+def _share(size: int, run: Any, *arguments: Any) -> None:
+    """Call a kernel for all numbers; without threads at once, which is 1 us less."""
+    if size <= GRAIN:
+        run(*arguments, 0, size)
+    else:
+        share(size, lambda start, stop: run(*arguments, start, stop), GRAIN)
+
+
+@kernel("gelu", table=OVERRIDES, when=_takes_gelu, above=True)
+def gelu(x: np.ndarray, *, approximate: str) -> np.ndarray:
+    """0.7 ms in place of 10; of the form with tanh 1.3 in place of 4.2."""
+    return _run("gelu" if approximate == "none" else "gelu_tanh", x)
+
+
+@kernel("gelu_backward", table=OVERRIDES, when=_takes_gelu_pair, above=True)
+def gelu_backward(g: np.ndarray, x: np.ndarray, *, approximate: str) -> np.ndarray:
+    """2.1 ms in place of 15; of the form with tanh 1.8 in place of 10."""
+    return _run("gelu_gradient" if approximate == "none" else "gelu_tanh_gradient", g, x)
+
+
+@kernel("silu", table=OVERRIDES, when=_takes_large, above=True)
+def silu(x: np.ndarray) -> np.ndarray:
+    """1.1 ms in place of 3.1."""
+    return _run("silu", x)
+
+
+@kernel("silu_backward", table=OVERRIDES, when=_fit, above=True)
+def silu_backward(g: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """1.4 ms in place of 4.9."""
+    return _run("silu_gradient", g, x)
+
+
+@kernel("sigmoid", table=OVERRIDES, when=_takes_large, above=True)
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1.0 ms in place of 2.3."""
+    return _run("sigmoid", x)
+
+
+@kernel("erf", table=OVERRIDES, when=_takes, above=True)
+def erf(x: np.ndarray) -> np.ndarray:
+    """1.0 ms in place of 50."""
+    return _run("erf", x)
+
+
+@kernel("erfc", table=OVERRIDES, when=_takes, above=True)
+def erfc(x: np.ndarray) -> np.ndarray:
+    """2.1 ms in place of 29."""
+    return _run("erfc", x)
+
+
+@kernel("erfinv", table=OVERRIDES, when=_takes, above=True)
+def erfinv(x: np.ndarray) -> np.ndarray:
+    """2.1 ms in place of 54."""
+    return _run("erfinv", x)
+
+
+@kernel("dropout", table=OVERRIDES, when=_takes_mask, above=True)
+def dropout(x: np.ndarray, keep: np.ndarray, *, scale: float) -> np.ndarray:
+    """0.6 ms in place of 1.1."""
+    run, factor = load("pointwise").keep, np.float32(scale)
+    out = np.empty(x.shape, np.float32)
+    _share(out.size, run, x.reshape(-1), keep.view(np.uint8).reshape(-1), factor, out.reshape(-1))
+    return out
+
+
+def warm_up() -> None:
+    """Compile the kernels of this file."""
+    x = np.zeros(1, np.float32)
+    for approximate in ("none", "tanh"):
+        gelu(x, approximate=approximate)
+        gelu_backward(x, x, approximate=approximate)
+    for function in (silu, sigmoid, erf, erfc, erfinv):
+        function(x)
+    silu_backward(x, x)
+    dropout(x, x == 0, scale=1.0)
