@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import entry_points
 from typing import Any
 
 from .base import Backend
@@ -13,6 +12,13 @@ _BUILT_IN = {"cpu": "numpy", "cuda": "cupy", "strict": "strict"}
 """Device type -> the folder of this package that holds its backend; imported at first use."""
 
 _backends: dict[str, Backend] = {}
+
+
+def _entry_points(**selection: str) -> Any:
+    """The backends that other distributions offer."""
+    from importlib.metadata import entry_points  # 45 ms, and seldom needed
+
+    return entry_points(group="nnlite.backends", **selection)
 
 
 class _Tables(dict[type, KernelTable]):
@@ -55,7 +61,7 @@ def _load(device_type: str) -> None:
     if device_type in _BUILT_IN:
         importlib.import_module(f"{__package__}.{_BUILT_IN[device_type]}").register()
         return
-    for point in entry_points(group="nnlite.backends", name=device_type):
+    for point in _entry_points(name=device_type):
         point.load()()
         if device_type in _backends:
             return
@@ -66,7 +72,7 @@ def _load(device_type: str) -> None:
 
 def known_device_types() -> list[str]:
     """All device types that can be named, loaded or not."""
-    return sorted({*_BUILT_IN, *_backends, *(point.name for point in entry_points(group="nnlite.backends"))})
+    return sorted({*_BUILT_IN, *_backends, *(point.name for point in _entry_points())})
 
 
 def loaded_backends() -> list[Backend]:

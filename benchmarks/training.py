@@ -2,14 +2,15 @@
 
 Every workload of ``workloads.py`` runs in fresh processes, one library after the other in turn (A B A B ...), and each
 process reports the median time of a step and its peak memory. Printed are medians over the rounds, the ratio to
-PyTorch with the smallest and the largest ratio of a round, and the memory.
+PyTorch with the smallest and the largest ratio of a round, and the memory beside PyTorch's.
 
-    python benchmarks/training.py                         all workloads, with and without compiled kernels
+    python benchmarks/training.py                         all workloads, with compiled kernels and on NumPy alone
     python benchmarks/training.py MLP LSTM --rounds 5     of those whose names contain one of the words
     python benchmarks/training.py --threads 1
     python benchmarks/training.py --json out.json --plot out.png --markdown docs/performance.md
     python benchmarks/training.py --growth                time against batch, width, depth and length
-    python benchmarks/training.py --check                 fail where a ratio is 1.5 times worse than in LIMITS
+    python benchmarks/training.py --start                 time of import, size on disk
+    python benchmarks/training.py --check                 fail where a ratio is 1.5 times that of limits.json
 """
 
 from __future__ import annotations
@@ -29,14 +30,26 @@ import time
 from pathlib import Path
 from typing import Any
 
-VARIANTS = {"nnlite": "nnlite", "nnlite, NumPy alone": "nnlite", "PyTorch": "torch"}
+COMPILED, ALONE, TORCH = "nnlite, fast", "nnlite, NumPy alone", "PyTorch"
+VARIANTS = {COMPILED: "nnlite", ALONE: "nnlite", TORCH: "torch"}
 """What runs, and the library it imports."""
 
-SECONDS = 1.0
-"""How long a process measures; it warms up for a third of it."""
+LIMITS = Path(__file__).with_name("limits.json")
+SLACK = 1.5
+
+GROWTH: dict[str, tuple[str, str, list[int]]] = {
+    "batch": ("MLP 784-256-256-10, batch 256, SGD", "batch", [64, 256, 1024]),
+    "width": ("MLP 784-256-256-10, batch 256, SGD", "width", [128, 256, 512]),
+    "depth": ("MLP 784-256-256-10, batch 256, SGD", "depth", [2, 8, 32]),
+    "images": ("MNIST convnet, batch 64, SGD", "batch", [16, 64, 256]),
+    "time steps": ("LSTM language model 35x20, 256, 1,000 words", "steps", [10, 35, 140]),
+    "tokens": ("GPT 4x128, 8x128 tokens, AdamW", "length", [32, 128, 512]),
+    "operations": ("chain of 200 small operations", "length", [50, 200, 800]),
+}
+"""What grows: the workload, the argument of its maker, and its sizes."""
 
 
-def measure(library: str, name: str, threads: int, seconds: float) -> dict[str, float]:
+def measure(library: str, name: str, threads: int, seconds: float, sizes: dict[str, int]) -> dict[str, float]:
     """Median seconds of a step, and peak memory over what the process held with the library imported."""
     torch = importlib.import_module(library)
     from workloads import WORKLOADS
@@ -44,7 +57,7 @@ def measure(library: str, name: str, threads: int, seconds: float) -> dict[str, 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     before = _held()
-    step = WORKLOADS[name](torch)
+    step = WORKLOADS[name](torch, **sizes)
     _timed(step, seconds / 3)
     gc.collect()
     times = _timed(step, seconds)
@@ -67,11 +80,14 @@ def _held() -> int:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
-def in_process(variant: str, name: str, threads: int, seconds: float) -> dict[str, float]:
+def in_process(
+    variant: str, name: str, threads: int, seconds: float, sizes: dict[str, int] | None = None
+) -> dict[str, float]:
     """``measure`` in a process of its own."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
-    environment["NNLITE_COMPILED"] = "0" if "alone" in variant else "1"
-    command = [sys.executable, __file__, "--worker", VARIANTS[variant], name, str(threads), str(seconds)]
+    environment["NNLITE_COMPILED"] = "0" if variant == ALONE else "1"
+    task = json.dumps([VARIANTS[variant], name, threads, seconds, sizes or {}])
+    command = [sys.executable, __file__, "--worker", task]
     run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
     result: dict[str, float] = json.loads(run.stdout)
     return result
@@ -85,7 +101,7 @@ def rounds_of(name: str, variants: list[str], rounds: int, threads: int, seconds
             found[variant].append(in_process(variant, name, threads, seconds))
     rows: dict[str, Any] = {}
     for variant, results in found.items():
-        ratios = [a["seconds"] / b["seconds"] for a, b in zip(results, found["PyTorch"], strict=True)]
+        ratios = [a["seconds"] / b["seconds"] for a, b in zip(results, found[TORCH], strict=True)]
         rows[variant] = {
             "milliseconds": 1e3 * statistics.median(r["seconds"] for r in results),
             "megabytes": statistics.median(r["memory"] for r in results) / 1e6,
@@ -95,45 +111,49 @@ def rounds_of(name: str, variants: list[str], rounds: int, threads: int, seconds
     return rows
 
 
+# -- what is printed --------------------------------------------------------------------------------------------------
+
+
+def heading(variants: list[str]) -> str:
+    """The head of the table, as Markdown."""
+    cells = ["workload", f"{TORCH}, ms, MB"]
+    for variant in variants:
+        if variant != TORCH:
+            cells += [f"{variant}, ms", "ratio", "memory"]
+    return "| " + " | ".join(cells) + " |\n|" + "---|" * len(cells)
+
+
 def line(name: str, rows: dict[str, Any]) -> str:
     """One row of the table, as Markdown."""
-    torch = rows["PyTorch"]
-    cells = [name, f"{torch['milliseconds']:.2f}"]
+    torch = rows[TORCH]
+    cells = [name, f"{torch['milliseconds']:.2f}, {torch['megabytes']:.0f}"]
     for variant, row in rows.items():
-        if variant != "PyTorch":
+        if variant != TORCH:
             low, high = row["spread"]
             memory = row["megabytes"] / max(torch["megabytes"], 1e-9)
             cells += [f"{row['milliseconds']:.2f}", f"**{row['ratio']:.2f}** ({low:.2f}-{high:.2f})", f"{memory:.2f}"]
     return "| " + " | ".join(cells) + " |"
 
 
-def heading(variants: list[str]) -> str:
-    """The head of the table, as Markdown."""
-    cells = ["workload", "PyTorch, ms"]
+def means(results: dict[str, Any], variants: list[str]) -> list[str]:
+    """The geometric means of the ratios, as sentences."""
+    lines = []
     for variant in variants:
-        if variant != "PyTorch":
-            cells += [f"{variant}, ms", "ratio", "memory"]
-    return "| " + " | ".join(cells) + " |\n|" + "---|" * len(cells)
-
-
-def geometric_mean(ratios: list[float]) -> float:
-    """The mean of the logarithms."""
-    return statistics.geometric_mean(ratios)
+        if variant != TORCH:
+            mean = statistics.geometric_mean([rows[variant]["ratio"] for rows in results.values()])
+            lines.append(f"Geometric mean of the ratios, {variant}: {mean:.2f}.")
+    return lines
 
 
 def versions() -> str:
     """The machine and what runs on it."""
-    import numpy
-
-    import nnlite
-
-    names = [f"Python {platform.python_version()}", f"NumPy {numpy.__version__}", f"nnlite {nnlite.__version__}"]
-    for package in ("torch", "numba"):
+    names = [f"Python {platform.python_version()}"]
+    for package in ("numpy", "numba", "torch"):
         try:
             names.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             names.append(f"no {package}")
-    return f"{_processor()}, {os.cpu_count()} cores; " + ", ".join(names)
+    return f"{_processor()}, {os.cpu_count()} cores, {', '.join(names)}"
 
 
 def _processor() -> str:
@@ -143,37 +163,158 @@ def _processor() -> str:
     return platform.processor()
 
 
-def main() -> None:
+def write_section(path: Path, title: str, text: str) -> None:
+    """Put ``text`` under a heading of a Markdown file, in place of what stood there."""
+    document = path.read_text("utf-8")
+    start = document.find(f"## {title}\n")
+    if start < 0:
+        document, start = document.rstrip() + "\n\n", len(document.rstrip()) + 2
+    end = document.find("\n## ", start + 1)
+    rest = document[end + 1 :] if end >= 0 else ""
+    path.write_text(document[:start] + f"## {title}\n\n{text.rstrip()}\n" + (f"\n{rest}" if rest else ""), "utf-8")
+
+
+def plot(results: dict[str, Any], path: Path) -> None:
+    """A bar for each workload and variant: its time beside PyTorch's."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = list(results)
+    variants = [variant for variant in next(iter(results.values())) if variant != TORCH]
+    figure, axes = pyplot.subplots(figsize=(9, 0.45 * len(names) + 1.5), layout="constrained")
+    for i, variant in enumerate(variants):
+        places = [j + (i - (len(variants) - 1) / 2) * 0.38 for j in range(len(names))]
+        axes.barh(places, [results[name][variant]["ratio"] for name in names], 0.36, label=variant)
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel("time of a step, PyTorch = 1")
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+# -- further figures --------------------------------------------------------------------------------------------------
+
+
+def growth(threads: int, seconds: float, variants: list[str]) -> str:
+    """How the time of a step grows with one size, as a table of exponents: time ~ size^k between the ends."""
+    import math
+
+    lines = ["| grows | sizes | " + " | ".join(f"{v}, ms (exponent)" for v in variants) + " |"]
+    lines.append("|" + "---|" * (2 + len(variants)))
+    for what, (name, argument, sizes) in GROWTH.items():
+        cells = [what, ", ".join(map(str, sizes))]
+        for variant in variants:
+            times = [1e3 * in_process(variant, name, threads, seconds, {argument: n})["seconds"] for n in sizes]
+            exponent = math.log(times[-1] / times[0]) / math.log(sizes[-1] / sizes[0])
+            cells.append(", ".join(f"{t:.2f}" for t in times) + f" ({exponent:.2f})")
+        lines.append("| " + " | ".join(cells) + " |")
+        print(lines[-1], flush=True)
+    return "\n".join(lines)
+
+
+def start(rounds: int) -> str:
+    """Seconds to import, beside NumPy, and megabytes on disk."""
+    lines = ["| imported | seconds |", "|---|---|"]
+    for module in ("numpy", "nnlite", "torch"):
+        times = []
+        for _ in range(2 * rounds + 1):
+            begin = time.perf_counter()
+            subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+            times.append(time.perf_counter() - begin)
+        lines.append(f"| {module} | {statistics.median(times):.2f} |")
+    lines += ["", "| on disk | MB |", "|---|---|"]
+    for module, package in (
+        ("numpy", "numpy"),
+        ("nnlite", None),
+        ("numba", "numba"),
+        ("llvmlite", "llvmlite"),
+        ("torch", "torch"),
+    ):
+        lines.append(f"| {module} | {_size(module, package) / 1e6:.0f} |")
+    return "\n".join(lines)
+
+
+def _size(module: str, package: str | None) -> int:
+    if package is None:
+        folder = Path(importlib.import_module(module).__file__ or "").parent
+        files = [p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+        return sum(p.stat().st_size for p in {p.resolve() for p in files})
+    listed = importlib.metadata.files(package) or []
+    return sum(
+        size for file in listed if (size := Path(str(file.locate())).stat().st_size if file.locate().exists() else 0)
+    )
+
+
+def check(results: dict[str, Any]) -> list[str]:
+    """What is more than SLACK times slower, beside PyTorch, than ``limits.json`` says; the best round counts."""
+    limits = json.loads(LIMITS.read_text())
+    slow = []
+    for name, rows in results.items():
+        for variant, limit in limits.get(name, {}).items():
+            best = rows[variant]["spread"][0] if variant in rows else 0
+            if best > SLACK * limit:
+                slow.append(
+                    f"{name}, {variant}: {best:.2f} of PyTorch's time, {limit:.2f} when limits.json was written"
+                )
+    return slow
+
+
+def main() -> int:
     """Read the arguments, run, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", help="only workloads whose names contain one of these")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--variants", nargs="*", default=list(VARIANTS))
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of measuring in a process")
+    parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--start", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    for name in ("json", "plot", "markdown", "limits"):
+        parser.add_argument(f"--{name}", type=Path, metavar="FILE")
     options = parser.parse_args()
+    about = f"{versions()}; {options.threads} threads, medians of {options.rounds} rounds."
+    print(about + "\n")
+    if options.growth or options.start:
+        text = growth(options.threads, options.seconds, options.variants) if options.growth else start(options.rounds)
+        print("" if options.growth else text)
+        if options.markdown:
+            title, how = ("Growth", "--growth") if options.growth else ("Start and size", "--start")
+            write_section(options.markdown, title, f"`python benchmarks/training.py {how}`: {about}\n\n{text}")
+        return 0
     from workloads import WORKLOADS
 
     names = [n for n in WORKLOADS if not options.words or any(word.lower() in n.lower() for word in options.words)]
-    print(
-        f"{versions()}; {options.threads} threads, {options.rounds} rounds\n\n{heading(options.variants)}", flush=True
-    )
+    print(heading(options.variants), flush=True)
     results = {}
     for name in names:
         results[name] = rounds_of(name, options.variants, options.rounds, options.threads, options.seconds)
         print(line(name, results[name]), flush=True)
-    for variant in options.variants:
-        if variant != "PyTorch":
-            mean = geometric_mean([rows[variant]["ratio"] for rows in results.values()])
-            print(f"\ngeometric mean of the ratios, {variant}: {mean:.2f}")
+    summary = means(results, options.variants)
+    print("\n" + "\n".join(summary))
     if options.json:
-        options.json.write_text(json.dumps({"machine": versions(), "threads": options.threads, "rows": results}))
+        options.json.write_text(json.dumps({"about": about, "rows": results}, indent=1))
+    if options.limits:
+        ratios = {
+            n: {v: round(row["ratio"], 2) for v, row in rows.items() if v != TORCH} for n, rows in results.items()
+        }
+        options.limits.write_text(json.dumps(ratios, indent=1) + "\n")
+    if options.plot:
+        plot(results, options.plot)
+    if options.markdown:
+        rows = [heading(options.variants), *(line(name, rows) for name, rows in results.items())]
+        text = f"`python benchmarks/training.py`: {about}\n\n" + "\n".join(rows) + "\n\n" + "\n".join(summary)
+        write_section(options.markdown, f"Training steps, threads: {options.threads}", text)
+    slow = check(results) if options.check else []
+    print("\n".join(slow), file=sys.stderr)
+    return bool(slow)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--worker"]:
-        library, name, threads, seconds = sys.argv[2:]
-        print(json.dumps(measure(library, name, int(threads), float(seconds))))
+        print(json.dumps(measure(*json.loads(sys.argv[2]))))
     else:
-        main()
+        raise SystemExit(main())

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import warnings as _warnings
-from typing import Any as _Any
+from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any
 
 # Overflow and division by zero give inf and nan without a word, as in PyTorch. NumPy's warnings name the calling
 # module, so that this leaves the warnings of other packages as they are.
@@ -68,17 +68,14 @@ from .tensor import Tensor
 from .torch_version import __version__
 
 from ._functions import *  # isort: skip
-from . import autograd, cuda, fft, linalg, nn, optim, signal, special, utils  # isort: skip
+from . import autograd, cuda, fft, linalg, nn, signal, special, utils  # isort: skip
 from . import __config__, random, storage, version  # isort: skip
 from ._settings import *  # isort: skip
 from ._threads import *  # isort: skip
 from .storage import TypedStorage, UntypedStorage, is_storage  # isort: skip
-from . import func, profiler  # isort: skip
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled  # isort: skip
-from .func import vmap  # isort: skip
 from ._info import finfo, iinfo, is_complex, is_floating_point, is_nonzero, is_tensor, numel, typename
 from ._printing import set_printoptions
-from .serialization import load, save
 from .signal._periodic import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
 from .typed import *
 
@@ -88,6 +85,11 @@ from math import e, inf, nan, pi  # isort: skip
 from .ops._arguments import guard_all as _guard_all  # isort: skip
 
 from . import _lazy  # isort: skip
+
+if _TYPE_CHECKING:  # what loads at first use, for type checkers
+    from . import func, optim, profiler
+    from .func import vmap
+    from .serialization import load, save
 
 for _space in (fft, linalg, nn.functional, signal.windows, special):
     _guard_all(vars(_space), _space.__name__)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import importlib
 import importlib.util
 import os
 import sys
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 
 SETTING = os.environ.get("NNLITE_COMPILED", "1")
@@ -33,7 +33,7 @@ def load(name: str) -> ModuleType:
     """
     module = importlib.import_module(f"{__package__}.compiled.kernels.{name}")
     functions = [f for f in vars(module).values() if hasattr(f, "py_func") and f.py_func.__module__ == module.__name__]
-    kept = any(Path(f.stats.cache_path).glob(f"{name}.*.nbi") for f in functions if f.stats.cache_path)
+    kept = any(glob.glob(f"{f.stats.cache_path}/{name}.*.nbi") for f in functions if f.stats.cache_path)
     if functions and not kept:
         _announce()
     return module

@@ -56,20 +56,23 @@ def as_strided(x: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...]) 
     return _numpy_as_strided(x, shape, strides)
 
 
-class _Stream(threading.local):
-    """A bit generator for each thread, set to a place of a stream before each use (3 us; making one takes 19)."""
-
-    def __init__(self) -> None:
-        self.source = np.random.Philox(key=0, counter=0)
-        self.state: Any = self.source.state
+_stream = threading.local()
+"""A bit generator for each thread, set to a place of a stream before each use (3 us; making one takes 19)."""
 
 
-_stream = _Stream()
+def _new_stream() -> tuple[Any, Any]:
+    """Made at the first use in a thread: NumPy loads its random numbers then (20 ms)."""
+    _stream.source = np.random.Philox(key=0, counter=0)
+    _stream.state = _stream.source.state
+    return _stream.source, _stream.state
 
 
 def random_bits(seed: int, counter: int, n: int, like: Any = None) -> np.ndarray:
     """``n`` words of 32 random bits: NumPy's Philox 4x64-10, key ``seed``, from the block after ``counter`` on."""
-    source, state = _stream.source, _stream.state
+    try:
+        source, state = _stream.source, _stream.state
+    except AttributeError:
+        source, state = _new_stream()
     inner = state["state"]
     inner["key"][0] = seed
     inner["counter"][0] = counter

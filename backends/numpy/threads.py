@@ -16,7 +16,6 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,19 +24,22 @@ _PREFIXES = ("", "scipy_")
 _SUFFIXES = ("", "64_", "_64")
 
 
-def openblas() -> Iterator[Path]:
+def openblas() -> Iterator[str]:
     """OpenBLAS as NumPy's wheels bring it, on Linux, Windows and macOS."""
-    package = Path(np.__file__).parent
-    for folder in (package.parent / "numpy.libs", package / ".libs", package / ".dylibs"):
-        if folder.is_dir():
-            yield from sorted(p for p in folder.iterdir() if "openblas" in p.name)
+    package = os.path.dirname(np.__file__)
+    for folder in (
+        os.path.join(package, os.pardir, "numpy.libs"),
+        *(os.path.join(package, n) for n in (".libs", ".dylibs")),
+    ):
+        if os.path.isdir(folder):
+            yield from sorted(os.path.join(folder, name) for name in os.listdir(folder) if "openblas" in name)
 
 
 @functools.cache
 def sgemm_address() -> int:
     """Where BLAS's ``cblas_sgemm`` with integers of 64 bits begins, for compiled code; 0 where NumPy's has none."""
     for path in openblas():
-        library = ctypes.PyDLL(str(path))
+        library = ctypes.PyDLL(path)
         for name in ("scipy_cblas_sgemm64_", "cblas_sgemm64_"):
             function = getattr(library, name, None)
             if function is not None:
@@ -53,7 +55,7 @@ def blas_control() -> Control | None:
     """How to ask and set the number of BLAS's threads; None where that is not known."""
     for path in openblas():
         try:
-            library = ctypes.PyDLL(str(path))  # NumPy has loaded it: this is the same one
+            library = ctypes.PyDLL(path)  # NumPy has loaded it: this is the same one
         except OSError:
             continue
         for prefix in _PREFIXES:

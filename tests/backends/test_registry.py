@@ -41,7 +41,7 @@ def entry_point(monkeypatch):
         assert group == "nnlite.backends"
         return [Point()] if name in (None, "other") else []
 
-    monkeypatch.setattr(registry, "entry_points", points)
+    monkeypatch.setattr("importlib.metadata.entry_points", points)
     yield
     registry._backends.pop("other", None)
     registry.tables.pop(OtherArray, None)

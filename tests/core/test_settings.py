@@ -27,7 +27,7 @@ def test_threads_are_those_of_blas(threads):
         nnlite.set_num_threads(n)
         assert nnlite.get_num_threads() == n
     path = next(cpu_threads.openblas())
-    library = ctypes.CDLL(str(path))
+    library = ctypes.CDLL(path)
     asks = [getattr(library, f"{p}openblas_get_num_threads{s}", None) for p in ("", "scipy_") for s in ("", "64_")]
     assert {ask() for ask in asks if ask is not None} == {2}
 
