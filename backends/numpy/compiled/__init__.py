@@ -12,6 +12,7 @@ from ..threads import sgemm_address
 from . import indexing as indexing  # registers its kernels
 from . import normalization as normalization
 from . import pointwise as pointwise
+from . import pooling as pooling
 from . import rows as rows
 
 if sgemm_address():  # registers its kernels
@@ -24,6 +25,7 @@ def warm_up() -> None:
     indexing.warm_up()
     normalization.warm_up()
     pointwise.warm_up()
+    pooling.warm_up()
     rows.warm_up()
     if sgemm_address():
         attention.warm_up()

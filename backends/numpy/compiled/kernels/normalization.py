@@ -6,12 +6,19 @@ result. Sums run in float32 over pieces, and from piece to piece in float64.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
 from .lanes import peek, poke
 
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
+_OPTIONS: Any = {
+    "nogil": True,
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+}
 _0, _1 = np.float32(0), np.float32(1)
 
 PIECE = 4096
@@ -150,9 +157,9 @@ def columns(images, part, scale, x, weight, bias, eps, fixed, out, mean, var, in
 
 
 @njit(**_OPTIONS)
-def columns_gradient(
+def columns_gradient(  # type: ignore[no-untyped-def]
     images, part, other, scale, g, x, weight, mean, inverse, training, wanted, gx, gw, gb, start, stop
-):  # type: ignore[no-untyped-def]
+):
     """The gradients of ``columns``."""
     depth = len(weight)
     for c in range(start, stop):
