@@ -11,7 +11,8 @@ import numpy as np
 
 from ..base import Backend
 from ..registry import register_backend
-from . import indexing as indexing  # registers its kernels
+from . import convolution as convolution  # registers its kernels
+from . import indexing as indexing
 from . import order as order
 from .first_use import available
 from .kernels import OVERRIDES
