@@ -57,7 +57,7 @@ SPECS = [
             _lines(distinct),
             _extremes(reference),
             title=function.__name__,
-            covers=("pick", "put_along_axis"),
+            covers=("last_extreme", "pick", "put_along_axis"),
             edges=lambda rng: [*_edges(rng), of(np.array([1.0, 3.0, 3.0, np.nan, 4.0, np.nan]), 0)],
         )
         for function, reference in ((nnlite.cummax, np.maximum), (nnlite.cummin, np.minimum))

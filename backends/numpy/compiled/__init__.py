@@ -14,6 +14,7 @@ from . import normalization as normalization
 from . import pointwise as pointwise
 from . import pooling as pooling
 from . import rows as rows
+from . import scans as scans
 
 if sgemm_address():  # registers its kernels
     from . import attention as attention
@@ -23,6 +24,7 @@ if sgemm_address():  # registers its kernels
 def warm_up() -> None:
     """Compile all kernels, or load those that are kept from an earlier run."""
     indexing.warm_up()
+    scans.warm_up()
     normalization.warm_up()
     pointwise.warm_up()
     pooling.warm_up()

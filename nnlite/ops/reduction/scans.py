@@ -97,13 +97,13 @@ def _running_extreme(xp: Any, x: Any, *, axis: int, largest: bool) -> Any:
     return doubling(xp, x, axis, xp.maximum if largest else xp.minimum)
 
 
-def last_extreme(a: Any, axis: int, largest: bool) -> Any:
-    """The raw positions of the extremes so far: of the last of equal ones, and of the last NaN where there is one."""
-    f = tables[type(a)]
-    xp = f.backend_.xp
-    mine = (a == f.running_extreme(a, axis=axis, largest=largest)) | (a != a)
-    n = a.shape[axis]
-    places = xp.arange(n).reshape((n,) + (1,) * (a.ndim - axis - 1))
+@op()
+def _last_extreme(xp: Any, x: Any, *, axis: int, largest: bool) -> Any:
+    """The positions of the extremes so far: of the last of equal ones, and of the last NaN where there is one."""
+    f = tables[type(x)]
+    mine = (x == f.running_extreme(x, axis=axis, largest=largest)) | (x != x)
+    n = x.shape[axis]
+    places = xp.arange(n).reshape((n,) + (1,) * (x.ndim - axis - 1))
     return f.running_extreme(xp.where(mine, places, 0), axis=axis, largest=True)
 
 
@@ -113,7 +113,7 @@ def _cumulative_extreme(name: str, input: Any, dim: int, largest: bool, out: Any
     if not x._a.size:
         result = kind((x.clone(), wrap(backend_of(x._a).xp.zeros(x._a.shape, "int64"))))
     else:
-        where = wrap(last_extreme(x._a, axis, largest))
+        where = wrap(tables[type(x._a)].last_extreme(x._a, axis=axis, largest=largest))
         values = pick(x, where, axis=axis, title=f"{name.capitalize()}Backward0", unique=False)
         result = kind((values, where) if input._a.ndim else (values.reshape(()), where.reshape(())))
     return result if out is None else put_all(name, result, out, input)
