@@ -97,6 +97,15 @@ SPECS = [
         covers=("ldexp",),
         extreme=False,  # what the exponent of inf and nan is depends on the array library
     ),
+    OpSpec(
+        "nan_to_num",
+        nnlite.nan_to_num,
+        lambda rng: [of(normal(rng, 2, 3)), of(normal(rng, 4), 2.0, 3.0), of(normal(rng, 4), neginf=-1.0)],
+        lambda x, nan=0.0, posinf=None, neginf=None: np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf),
+        elementwise=True,
+        covers=("zero_where",),
+        extreme=False,  # the largest number is the dtype's
+    ),
     _integer("gcd", np.gcd, _whole),
     _integer("lcm", np.lcm, _whole),
     _integer("bitwise_left_shift", np.left_shift, _shifts),

@@ -12,6 +12,7 @@ from ..._core.op import TensorBase, as_array, not_a_tensor
 from ..._core.tensor_base import wrap
 from ...backends.registry import tables
 from .._axes import axes_of, axis_of
+from .._formula import formula
 from .._public import FUNCTIONS, METHODS, public, put
 from ..reduction import reduce
 from ..shape.views import squeeze
@@ -80,15 +81,28 @@ def logit(input: Any, eps: float | None = None) -> Any:
     return e.log(x / (1 - x))
 
 
+def _finite_gradient(f: Any, g: Any, x: Any, *, nan: float, low: float, high: float, largest: float) -> Any:
+    return f.zero_where(g, x - x != 0)  # inf - inf is not a number
+
+
+@formula(_finite_gradient, name="nan_to_num")
+def _nan_to_num(xp: Any, x: Any, *, nan: float, low: float, high: float, largest: float) -> Any:
+    if high == largest and low == -largest:
+        out = xp.clip(x, low, high)
+    else:
+        out = xp.where(x == -math.inf, low, xp.where(x == math.inf, high, x))
+    return xp.where(xp.isnan(x), nan, out)
+
+
 @_formula
 def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Any:
     """The input with numbers in place of nan (0) and the infinities (the largest and smallest of the dtype)."""
     if input._a.dtype.kind not in "fV":
         return input.clone()
     largest = float(_largest(input))
-    x = where(e.isnan(input), 0.0 if nan is None else nan, input)
-    x = where(input == math.inf, largest if posinf is None else posinf, x)
-    return where(input == -math.inf, -largest if neginf is None else neginf, x).to(input.dtype)
+    bounds = (-largest if neginf is None else neginf, largest if posinf is None else posinf)
+    nan, low, high = (float(v) for v in (0.0 if nan is None else nan, *bounds))
+    return _nan_to_num(input, nan=nan, low=low, high=high, largest=largest)
 
 
 def _largest(x: Any) -> float:

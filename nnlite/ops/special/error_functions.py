@@ -4,7 +4,8 @@ erfcx(x) = e^(x^2) erfc(x) is one polynomial in t = (x - 3.75) / (x + 3.75) over
 M. M. Shepherd and J. G. Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity",
 Mathematics of Computation 36 (1981), 249-253. The coefficients were computed with 60 digits and turned into powers of
 t; the others follow from it. The inverse functions are M. J. Wichura's "Algorithm AS 241: the percentage points of the
-normal distribution", Applied Statistics 37 (1988), 477-484.
+normal distribution", Applied Statistics 37 (1988), 477-484, and for erfinv of float32 M. Giles, "Approximating the
+erfinv function", GPU Computing Gems 2 (2010).
 """
 
 from __future__ import annotations
@@ -50,6 +51,15 @@ _FAR_TOP = (
 _FAR_BOTTOM = (
     2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5, 7.86869131145613259100e-4,
     1.48753612908506148525e-2, 1.36929880922735805310e-1, 5.99832206555887937690e-1, 1.0,
+)  # fmt: skip
+
+_GILES_NEAR = (
+    2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503, -0.00417768164,
+    0.246640727, 1.50140941,
+)  # fmt: skip
+_GILES_FAR = (
+    -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613, 0.00943887047,
+    1.00167406, 2.83297682,
 )  # fmt: skip
 
 _ROOT_2 = math.sqrt(2)
@@ -128,7 +138,21 @@ def normal_quantile(xp: Any, q: Any, tail: Any) -> Any:
     return select(xp, xp.absolute(q) > 0.425, outer, centre, q, tail)
 
 
+def _erfinv_32(xp: Any, x: Any) -> Any:
+    def near(w: Any) -> Any:
+        return polynomial(w - 2.5, _GILES_NEAR)
+
+    def far(w: Any) -> Any:
+        return polynomial(xp.sqrt(xp.minimum(w, 40)) - 3, _GILES_FAR)
+
+    w = -xp.log((1 - x) * (1 + x))  # infinite at 1 and -1, not a number beyond
+    value = select(xp, w < 5, near, far, w) * x
+    return xp.where(w == math.inf, x * math.inf, value)
+
+
 def _erfinv(xp: Any, x: Any) -> Any:
+    if x.dtype.itemsize == 4:
+        return _erfinv_32(xp, x)
     return normal_quantile(xp, x / 2, (1 - xp.absolute(x)) / 2) * (1 / _ROOT_2)
 
 
