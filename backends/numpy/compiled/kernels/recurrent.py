@@ -1,0 +1,207 @@
+"""All steps of an LSTM or GRU for some of the sequences of a batch.
+
+Step s of the computation has the rows from ``begins[s]`` on, which belong to the first ``counts[s]`` sequences; a
+thread takes the sequences from ``start`` to ``stop``. Formulas are those of the generic bodies; arrays are flat and
+contiguous. The loops over one row are many and short: of few arrays each, LLVM makes vectors of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from .elementary import INLINE, exp
+from .few_rows import OPTIONS, WIDTH, times
+from .few_rows import lay_out as lay_out
+from .lanes import peek, poke
+
+_f = np.float32
+_0, _1, _2 = _f(0), _f(1), _f(2)
+# tanh(x) = x + x z p(z) with z = x^2, fitted to |x| < 0.6 (relative error 3e-9).
+_T0, _T1, _T2, _T3, _T4 = map(_f, (-0.33333298, 0.13331924, -0.053783833, 0.020795981, -0.0058951679))
+_SMALL = _f(0.6)
+
+
+@njit(**INLINE)
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + e^-x)."""
+    return _1 / (_1 + exp(-x))
+
+
+@njit(**INLINE)
+def tanh(x: Any) -> Any:
+    """By a polynomial near 0, elsewhere by exp; at most 2 units in the last place off."""
+    size = abs(x)
+    far = _1 - _2 / (_1 + exp(_2 * size))
+    z = x * x
+    near = x + x * z * (_T0 + z * (_T1 + z * (_T2 + z * (_T3 + z * _T4))))
+    return near if size < _SMALL else (far if x > _0 else -far)
+
+
+@njit(**OPTIONS)
+def _sigmoids(gates, at, products, place, shift, first, last):  # type: ignore[no-untyped-def]
+    for j in range(first, last):
+        poke(gates, at + j, sigmoid(peek(gates, at + j) + peek(products, place + j) + peek(shift, j)))
+
+
+@njit(**OPTIONS)
+def _tanhs(gates, at, products, place, shift, first, last):  # type: ignore[no-untyped-def]
+    for j in range(first, last):
+        poke(gates, at + j, tanh(peek(gates, at + j) + peek(products, place + j) + peek(shift, j)))
+
+
+@njit(**OPTIONS)
+def _copy(source, at, target, to, count):  # type: ignore[no-untyped-def]
+    for j in range(count):
+        poke(target, to + j, peek(source, at + j))
+
+
+@njit(**OPTIONS)
+def _add(target, to, source, at, count):  # type: ignore[no-untyped-def]
+    for j in range(count):
+        poke(target, to + j, peek(target, to + j) + peek(source, at + j))
+
+
+@njit(**OPTIONS)
+def pitch_of(columns):  # type: ignore[no-untyped-def]
+    """The distance of rows of products with so many columns."""
+    return (columns + WIDTH - 1) // WIDTH * WIDTH
+
+
+@njit(**OPTIONS)
+def lstm(begins, counts, size, panels, shift, gates, cells, out, h, c, start, stop, products):  # type: ignore[no-untyped-def]
+    """Forward: ``gates`` hold the products of the inputs and get the gates; ``h`` and ``c`` become the last states.
+    Workspace: products (sequences, pitch_of(4 size))."""
+    pitch = pitch_of(4 * size)
+    for s in range(len(begins)):
+        rows = min(stop, counts[s]) - start
+        if rows <= 0:
+            continue
+        times(h, start * size, size, rows, panels, size, 4 * size, products, pitch)
+        for i in range(rows):
+            row, state = begins[s] + start + i, (start + i) * size
+            gate, to = row * 4 * size, row * size
+            _sigmoids(gates, gate, products, i * pitch, shift, 0, 2 * size)
+            _tanhs(gates, gate, products, i * pitch, shift, 2 * size, 3 * size)
+            _sigmoids(gates, gate, products, i * pitch, shift, 3 * size, 4 * size)
+            for j in range(size):
+                kept = peek(gates, gate + size + j) * peek(c, state + j)
+                poke(c, state + j, kept + peek(gates, gate + j) * peek(gates, gate + 2 * size + j))
+            _copy(c, state, cells, to, size)
+            for j in range(size):
+                poke(h, state + j, peek(gates, gate + 3 * size + j) * tanh(peek(c, state + j)))
+            _copy(h, state, out, to, size)
+
+
+@njit(**OPTIONS)
+def lstm_gradient(begins, counts, size, panels, gates, cells, out, first_h, first_c, has_g, g_out, down_h, down_c,
+                  g_gates, h_before, start, stop, products):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Backward: the gradients of the gates before their functions, and the states before each row. ``down_h`` and
+    ``down_c`` are the gradients of the last states and become those of the first. Workspace: products (sequences,
+    pitch_of(size)) and one row more."""
+    pitch = pitch_of(size)
+    spare = (stop - start) * pitch
+    for s in range(len(begins) - 1, -1, -1):
+        rows = min(stop, counts[s]) - start
+        if rows <= 0:
+            continue
+        for i in range(rows):
+            sequence = start + i
+            row, state = begins[s] + sequence, sequence * size
+            gate, at = row * 4 * size, row * size
+            goes_on = s > 0 and sequence < counts[s - 1]
+            before = (begins[s - 1] + sequence) * size if goes_on else state
+            if has_g:
+                _add(down_h, state, g_out, at, size)
+            for j in range(size):
+                poke(products, spare + j, tanh(peek(cells, at + j)))
+            for j in range(size):
+                t = peek(products, spare + j)
+                slope = peek(gates, gate + 3 * size + j) * (_1 - t * t)
+                poke(down_c, state + j, peek(down_c, state + j) + peek(down_h, state + j) * slope)
+            for j in range(size):
+                o = peek(gates, gate + 3 * size + j)
+                slope = peek(products, spare + j) * o * (_1 - o)
+                poke(g_gates, gate + 3 * size + j, peek(down_h, state + j) * slope)
+            for j in range(size):
+                k, g = peek(gates, gate + j), peek(gates, gate + 2 * size + j)
+                poke(g_gates, gate + j, peek(down_c, state + j) * g * k * (_1 - k))
+            for j in range(size):
+                k, g = peek(gates, gate + j), peek(gates, gate + 2 * size + j)
+                poke(g_gates, gate + 2 * size + j, peek(down_c, state + j) * k * (_1 - g * g))
+            _copy(cells if goes_on else first_c, before, products, spare, size)
+            for j in range(size):
+                f = peek(gates, gate + size + j)
+                slope = peek(products, spare + j) * f * (_1 - f)
+                poke(g_gates, gate + size + j, peek(down_c, state + j) * slope)
+            for j in range(size):
+                poke(down_c, state + j, peek(down_c, state + j) * peek(gates, gate + size + j))
+            _copy(out if goes_on else first_h, before, h_before, at, size)
+        times(g_gates, (begins[s] + start) * 4 * size, 4 * size, rows, panels, 4 * size, size, products, pitch)
+        for i in range(rows):
+            _copy(products, i * pitch, down_h, (start + i) * size, size)
+
+
+@njit(**OPTIONS)
+def gru(begins, counts, size, panels, shift, inner_shift, gates, inner, out, h, start, stop, products):  # type: ignore[no-untyped-def]
+    """Forward, as for ``lstm``; ``inner`` gets W_hn h + b_hn. Workspace: products (sequences, pitch_of(3 size))."""
+    pitch = pitch_of(3 * size)
+    for s in range(len(begins)):
+        rows = min(stop, counts[s]) - start
+        if rows <= 0:
+            continue
+        times(h, start * size, size, rows, panels, size, 3 * size, products, pitch)
+        for i in range(rows):
+            row, state = begins[s] + start + i, (start + i) * size
+            gate, to, new = row * 3 * size, row * size, i * pitch + 2 * size
+            _sigmoids(gates, gate, products, i * pitch, shift, 0, 2 * size)
+            _add(products, new, inner_shift, 0, size)
+            _copy(products, new, inner, to, size)
+            for j in range(size):
+                poke(products, new + j, peek(products, new + j) * peek(gates, gate + j))
+            _tanhs(gates, gate, products, i * pitch, shift, 2 * size, 3 * size)
+            for j in range(size):
+                n = peek(gates, gate + 2 * size + j)
+                poke(h, state + j, n + peek(gates, gate + size + j) * (peek(h, state + j) - n))
+            _copy(h, state, out, to, size)
+
+
+@njit(**OPTIONS)
+def gru_gradient(begins, counts, size, panels, gates, inner, out, first_h, has_g, g_out, down, g_hidden, to_n,
+                 h_before, start, stop, products):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Backward: the gradients of W_hh h + b_hh in ``g_hidden``, and in ``to_n`` that of the input's part of n.
+    Workspace as for ``lstm_gradient``."""
+    pitch = pitch_of(size)
+    for s in range(len(begins) - 1, -1, -1):
+        rows = min(stop, counts[s]) - start
+        if rows <= 0:
+            continue
+        for i in range(rows):
+            sequence = start + i
+            row, state = begins[s] + sequence, sequence * size
+            gate, at = row * 3 * size, row * size
+            goes_on = s > 0 and sequence < counts[s - 1]
+            _copy(out if goes_on else first_h, (begins[s - 1] + sequence) * size if goes_on else state, h_before, at,
+                  size)  # fmt: skip
+            if has_g:
+                _add(down, state, g_out, at, size)
+            for j in range(size):
+                z, n = peek(gates, gate + size + j), peek(gates, gate + 2 * size + j)
+                poke(to_n, at + j, peek(down, state + j) * (_1 - z) * (_1 - n * n))
+            for j in range(size):
+                r = peek(gates, gate + j)
+                poke(g_hidden, gate + j, peek(to_n, at + j) * peek(inner, at + j) * r * (_1 - r))
+            for j in range(size):
+                poke(g_hidden, gate + 2 * size + j, peek(to_n, at + j) * peek(gates, gate + j))
+            _copy(h_before, at, g_hidden, gate + size, size)
+            for j in range(size):
+                z, n = peek(gates, gate + size + j), peek(gates, gate + 2 * size + j)
+                slope = (peek(g_hidden, gate + size + j) - n) * z * (_1 - z)
+                poke(g_hidden, gate + size + j, peek(down, state + j) * slope)
+            for j in range(size):
+                poke(down, state + j, peek(down, state + j) * peek(gates, gate + size + j))
+        times(g_hidden, (begins[s] + start) * 3 * size, 3 * size, rows, panels, 3 * size, size, products, pitch)
+        for i in range(rows):
+            _add(down, (start + i) * size, products, i * pitch, size)
