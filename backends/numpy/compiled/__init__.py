@@ -13,6 +13,7 @@ from . import indexing as indexing  # registers its kernels
 from . import normalization as normalization
 from . import pointwise as pointwise
 from . import pooling as pooling
+from . import recurrent as recurrent
 from . import rows as rows
 from . import scans as scans
 
@@ -28,6 +29,7 @@ def warm_up() -> None:
     normalization.warm_up()
     pointwise.warm_up()
     pooling.warm_up()
+    recurrent.warm_up()
     rows.warm_up()
     if sgemm_address():
         attention.warm_up()
