@@ -96,8 +96,8 @@ def lstm(begins, counts, size, panels, shift, gates, cells, out, h, c, start, st
 
 
 @njit(**OPTIONS)
-def lstm_gradient(begins, counts, size, panels, gates, cells, out, first_h, first_c, has_g, g_out, down_h, down_c,
-                  g_gates, h_before, start, stop, products):  # type: ignore[no-untyped-def]  # fmt: skip
+def lstm_gradient(begins, counts, size, panels, gates, cells, out, first_h, first_c, has_g, g_out, down_h, down_c,  # type: ignore[no-untyped-def]
+                  g_gates, h_before, start, stop, products):  # fmt: skip
     """Backward: the gradients of the gates before their functions, and the states before each row. ``down_h`` and
     ``down_c`` are the gradients of the last states and become those of the first. Workspace: products (sequences,
     pitch_of(size)) and one row more."""
@@ -169,8 +169,8 @@ def gru(begins, counts, size, panels, shift, inner_shift, gates, inner, out, h, 
 
 
 @njit(**OPTIONS)
-def gru_gradient(begins, counts, size, panels, gates, inner, out, first_h, has_g, g_out, down, g_hidden, to_n,
-                 h_before, start, stop, products):  # type: ignore[no-untyped-def]  # fmt: skip
+def gru_gradient(begins, counts, size, panels, gates, inner, out, first_h, has_g, g_out, down, g_hidden, to_n,  # type: ignore[no-untyped-def]
+                 h_before, start, stop, products):  # fmt: skip
     """Backward: the gradients of W_hh h + b_hh in ``g_hidden``, and in ``to_n`` that of the input's part of n.
     Workspace as for ``lstm_gradient``."""
     pitch = pitch_of(size)
