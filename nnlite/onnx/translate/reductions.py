@@ -38,6 +38,18 @@ def _(c: Context) -> Any:
     return c.cast(found, np.bool_)
 
 
+@translates("var", "std")
+def _(c: Context) -> Any:
+    """The number of elements is that of the input over that of the means: it may follow the input's sizes."""
+    axis = c["axis"]
+    mean = reduced(c, "ReduceMean", c.x(), axis, True)
+    total = reduced(c, "ReduceSumSquare", c.op("Sub", c.x(), mean), axis, c["keepdims"])
+    count = c.cast(c.op("Div", c.op("Size", c.x()), c.op("Size", mean)), c.dtype())
+    freedom = c.op("Max", c.op("Sub", count, c.const(float(c["correction"]))), c.const(0.0))
+    found = c.op("Div", total, freedom)
+    return c.op("Sqrt", found) if c.merged.name == "std" else found
+
+
 @translates("norm_p")
 def _(c: Context) -> Any:
     p, axis, keepdims = float(c["p"]), c["axis"], c["keepdims"]

@@ -17,6 +17,7 @@ from ...backends import backend_of
 from .._public import public
 from ..activation.softmax import title_of, widen
 from ..index.scatter import gather
+from ..reduction.reduce import mean
 from ..shape.views import reshape
 from .average import average
 from .largest import MAX_POOL
@@ -71,6 +72,8 @@ def _sizes(name: str, dims: int, input: Any, output_size: Any) -> Ints:
 
 def _average(dims: int, input: Any, output_size: Any) -> Any:
     out = _sizes(f"adaptive_avg_pool{dims}d", dims, input, output_size)
+    if set(out) == {1}:
+        return mean(input, tuple(range(-dims, 0)), True)
     windows = [_windows(n, o) for n, o in zip(input._a.shape[-dims:], out, strict=True)]
     return average(input, windows, [counts for _, counts in windows])
 

@@ -61,6 +61,52 @@ def _count(shape: tuple[int, ...], axis: Any) -> float:
     return math.prod(sizes) or math.nan
 
 
+def _squared_distance(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The sum of (x - mean)^2."""
+    distance = x - xp.add.reduce(x, axis, None, None, True) / _count(x.shape, axis)
+    distance *= distance
+    return xp.add.reduce(distance, axis, None, None, keepdims)
+
+
+@op(saves=("x",), title="VarBackward0")
+def _var(xp: Any, x: Any, *, axis: Any, keepdims: bool, correction: float) -> Any:
+    total = _squared_distance(xp, x, axis, keepdims)
+    return total / _freedom(x.shape, axis, correction)
+
+
+@op(saves=("x", "out"), title="StdBackward0")
+def _std(xp: Any, x: Any, *, axis: Any, keepdims: bool, correction: float) -> Any:
+    total = _squared_distance(xp, x, axis, keepdims)
+    return xp.sqrt(total / _freedom(x.shape, axis, correction))
+
+
+def _freedom(shape: tuple[int, ...], axis: Any, correction: float) -> float:
+    """What the sum of squares is divided by."""
+    count = _count(shape, axis)
+    return builtins.max(count - correction, 0.0) if count == count else count
+
+
+def _of_var(f: Any, g: Any, node: Any, x: Any) -> Any:
+    """g 2 (x - mean) / (n - correction)."""
+    shape, axis = node.shapes[0], node.attrs["axis"]
+    freedom = _count(shape, axis) - node.attrs["correction"]
+    g, distance = restore(f, g, shape, axis, node.attrs["keepdims"]), x - f.mean(x, axis=axis, keepdims=True)
+    if axis is None and freedom <= 0:
+        return g * (f.abs(distance) * math.inf)
+    return g * (2 / freedom if freedom else math.inf) * distance
+
+
+@_var.vjp
+def _(f: Any, g: Any, node: Any, x: Any) -> tuple[Any, ...]:
+    return (_of_var(f, g, node, x),)
+
+
+@_std.vjp
+def _(f: Any, g: Any, node: Any, x: Any, out: Any) -> tuple[Any, ...]:
+    """At 0 the root has no derivative; PyTorch takes 0."""
+    return (_of_var(f, f.where(out == 0, out * 0, g / (out * 2)), node, x),)
+
+
 @op(saves=("x", "out"), title="ProdBackward0")
 def _prod(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
     return xp.prod(x, axis=axis, keepdims=keepdims, dtype=_wide(x) or x.dtype).astype(x.dtype)
@@ -242,15 +288,26 @@ def var(
     """The variance over ``dim``: the sum of squared distances from the mean over (n - correction), correction = 1."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
+    axes, correction = _spread_of(input, dim, unbiased, correction)
+    if input._a.dtype.kind != "c":
+        return _spread(input, _var, axes, keepdim, correction)
+    centred = input - _mean(input, axis=axes, keepdims=True)
+    total = _sum(_squares(centred), axis=axes, keepdims=keepdim)
+    return total / _freedom(input._a.shape, axes, correction)
+
+
+def _spread_of(input: Any, dim: Any, unbiased: bool | None, correction: float | None) -> tuple[Any, float]:
+    """The axes, and what is taken off the number of elements."""
     if correction is None:
         correction = 1 if unbiased is None or unbiased else 0
     if input._a.dtype.kind not in "fcV":
         raise RuntimeError("std and var only support floating point and complex dtypes (convert with .float())")
-    axes = axes_of(dim, input._a.ndim)
-    count = _count(input._a.shape, axes)
-    centred = input - _mean(input, axis=axes, keepdims=True)
-    total = _sum(_squares(centred), axis=axes, keepdims=keepdim)
-    return total / (builtins.max(count - correction, 0.0) if count == count else math.nan)
+    return axes_of(dim, input._a.ndim), correction
+
+
+@widened
+def _spread(input: Any, function: Any, axes: Any, keepdim: bool, correction: float) -> Any:
+    return function(input, axis=axes, keepdims=keepdim, correction=correction)
 
 
 def _squares(x: Any) -> Any:
@@ -265,8 +322,13 @@ def _squares(x: Any) -> Any:
 def std(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:
-    """The standard deviation over ``dim``: the square root of :func:`nnlite.var`."""
-    return e.sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+    """The standard deviation over ``dim``: the square root of :func:`nnlite.var`, whose gradient at 0 is 0."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    axes, correction = _spread_of(input, dim, unbiased, correction)
+    if input._a.dtype.kind == "c":
+        return e.sqrt(var(input, axes, keepdim=keepdim, correction=correction))
+    return _spread(input, _std, axes, keepdim, correction)
 
 
 @public(numpy_names=True)
