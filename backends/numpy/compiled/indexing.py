@@ -234,13 +234,12 @@ def put_along_axis(g: np.ndarray, where: np.ndarray, *, axis: int, shape: tuple[
 
 
 def warm_up() -> None:
-    """Compile the kernels of this file: sums, products and extremes of float32, sums and counts of the others."""
+    """Compile the kernels of this file: all for float32, counts in int64. What else is used is compiled when it is."""
     where = np.zeros((LEAST // 2, 2), np.int64)
-    for kind in (np.float32, np.float64, np.int64):
-        x, g = np.zeros((2, 2), kind), np.zeros(where.shape, kind)
-        for ufunc in _KINDS if kind is np.float32 else (np.add,):
-            positions.scatter(ufunc, x, (where[:, 0],), g)
-            positions.scatter(ufunc, x, (where, np.arange(2)), g)
-        put_along_axis(g, where, axis=0, shape=(2, 2))
+    g, x = np.zeros(where.shape, np.float32), np.zeros((2, 2), np.float32)
+    for ufunc in _KINDS:
+        positions.scatter(ufunc, x, (where[:, 0],), g)
+        positions.scatter(ufunc, x, (where, np.arange(2)), g)
+    put_along_axis(where, where, axis=0, shape=(2, 2))
     for bits in _BITS.values():
         take_along_axis(np.zeros((2, 2), bits), where, axis=0)

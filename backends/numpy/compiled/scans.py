@@ -53,11 +53,10 @@ def last_extreme(x: np.ndarray, *, axis: int, largest: bool) -> np.ndarray:
 
 
 def warm_up() -> None:
-    """Compile the kernels of this file for float32, sums for the other types too."""
-    for kind in (np.float32, np.float64, np.int64):
-        x = np.zeros((1, LEAST), kind)
-        cumsum(x, axis=1)
-        if kind is np.float32:
-            cumprod(x, axis=1)
-            last_extreme(x, axis=1, largest=True)
-            last_extreme(x, axis=1, largest=False)
+    """Compile the kernels of this file for float32, and sums of int64."""
+    x = np.zeros((1, LEAST), np.float32)
+    for function in (cumsum, cumprod):
+        function(x, axis=1)
+    for largest in (False, True):
+        last_extreme(x, axis=1, largest=largest)
+    cumsum(x.astype(np.int64), axis=1)

@@ -30,6 +30,15 @@ def _combined(kind, a, b):  # type: ignore[no-untyped-def]
     return a if a <= b or a != a else b
 
 
+@njit(**_OPTIONS)
+def _place(p, size):  # type: ignore[no-untyped-def]
+    """A position counted from the start; -1 for one that does not exist."""
+    if np.uint64(p) < np.uint64(size):
+        return p
+    p += size
+    return p if np.uint64(p) < np.uint64(size) else -1
+
+
 def _rows(kind: int) -> Any:
     @njit(**_OPTIONS)
     def rows(target, where, values, size, row, lead, low, high):  # type: ignore[no-untyped-def]
@@ -38,11 +47,9 @@ def _rows(kind: int) -> Any:
         count = len(where)
         for i in range(lead):
             for k in range(count):
-                p = peek(where, k)
-                if np.uint64(p) >= np.uint64(size):
-                    p += size
-                    if np.uint64(p) >= np.uint64(size):
-                        return k
+                p = _place(peek(where, k), size)
+                if p < 0:
+                    return k
                 if p < low or p >= high:
                     continue
                 to, at = (i * size + p) * row, (i * count + k) * row
@@ -65,21 +72,17 @@ def _along(kind: int) -> Any:
             if width == 1:  # the same, with the long loop inside
                 origin += peek(inner, 0)
                 for k in range(i * count, (i + 1) * count):
-                    p = peek(where, k)
-                    if np.uint64(p) >= np.uint64(size):
-                        p += size
-                        if np.uint64(p) >= np.uint64(size):
-                            return k
+                    p = _place(peek(where, k), size)
+                    if p < 0:
+                        return k
                     to = origin + p * step
                     poke(target, to, _combined(kind, peek(target, to), peek(values, k)))
                 continue
             for k in range(i * count, (i + 1) * count):
                 for j in range(first, last):
-                    p = peek(where, k * width + j)
-                    if np.uint64(p) >= np.uint64(size):
-                        p += size
-                        if np.uint64(p) >= np.uint64(size):
-                            return k * width + j
+                    p = _place(peek(where, k * width + j), size)
+                    if p < 0:
+                        return k * width + j
                     to = origin + p * step + peek(inner, j)
                     poke(target, to, _combined(kind, peek(target, to), peek(values, k * width + j)))
         return -1
@@ -101,19 +104,15 @@ def take_along(source, outer, where, inner, out, size, step, start, stop):  # ty
         if width == 1:
             origin += peek(inner, 0)
             for k in range(from_, to):
-                p = peek(where, k)
-                if np.uint64(p) >= np.uint64(size):
-                    p += size
-                    if np.uint64(p) >= np.uint64(size):
-                        return k
+                p = _place(peek(where, k), size)
+                if p < 0:
+                    return k
                 poke(out, k, peek(source, origin + p * step))
             continue
         for k in range(from_, to):
             for j in range(width):
-                p = peek(where, k * width + j)
-                if np.uint64(p) >= np.uint64(size):
-                    p += size
-                    if np.uint64(p) >= np.uint64(size):
-                        return k * width + j
+                p = _place(peek(where, k * width + j), size)
+                if p < 0:
+                    return k * width + j
                 poke(out, k * width + j, peek(source, origin + p * step + peek(inner, j)))
     return -1
