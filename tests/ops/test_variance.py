@@ -34,9 +34,9 @@ def test_fewer_elements_than_the_correction(name, device):
 
 def test_they_are_one_operation_each(device):
     x = nnlite.randn(3, 4, device=device, requires_grad=True)
-    assert type(x.var(1).grad_fn).__name__ == "VarBackward0"
-    assert type(x.std().grad_fn).__name__ == "StdBackward0"
-    assert [type(x.std().grad_fn.next_functions[0][0]).__name__] == ["AccumulateGrad"]
+    assert x.var(1).grad_fn.name() == "VarBackward0"
+    assert x.std().grad_fn.name() == "StdBackward0"
+    assert x.std().grad_fn.next_functions[0][0].name().endswith("AccumulateGrad")
 
 
 def test_the_mean_over_all_positions_is_a_mean(device):
@@ -45,6 +45,6 @@ def test_the_mean_over_all_positions_is_a_mean(device):
     pooled = nnlite.nn.functional.adaptive_avg_pool2d(x, 1)
     assert pooled.shape == (2, 3, 1, 1)
     assert nnlite.allclose(pooled, x.mean((2, 3), keepdim=True))
-    assert type(pooled.grad_fn).__name__ == "MeanBackward1"
+    assert pooled.grad_fn.name() == "MeanBackward1"
     assert nnlite.nn.functional.adaptive_avg_pool2d(x[:0], 1).shape == (0, 3, 1, 1)
     assert nnlite.nn.functional.adaptive_avg_pool3d(x, 1).shape == (2, 1, 1, 1)
