@@ -15,6 +15,7 @@ from ...backends.kernels import GENERIC, KernelTable
 from ...backends.registry import tables
 from ..operation import OPS
 from . import array
+from . import products as products  # registers its rules
 from .array import BatchedArray, level_of, make, namespace_of
 from .indexing import lifted
 from .levels import DynamicShape, Level, refuse_item, running
