@@ -9,15 +9,16 @@ too, where they are slower.
 from __future__ import annotations
 
 from ..threads import sgemm_address
-from . import indexing as indexing  # registers its kernels
+from . import indexing as indexing  # these register their kernels
 from . import normalization as normalization
 from . import pointwise as pointwise
 from . import pooling as pooling
+from . import random as random
 from . import recurrent as recurrent
 from . import rows as rows
 from . import scans as scans
 
-if sgemm_address():  # registers its kernels
+if sgemm_address():
     from . import attention as attention
     from . import convolution as convolution
 
@@ -29,6 +30,7 @@ def warm_up() -> None:
     normalization.warm_up()
     pointwise.warm_up()
     pooling.warm_up()
+    random.warm_up()
     recurrent.warm_up()
     rows.warm_up()
     if sgemm_address():
