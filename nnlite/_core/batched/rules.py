@@ -540,5 +540,6 @@ _ELEMENTWISE = {
 
 BatchedArray.rules = type("Functions", (), {
     "getitem": staticmethod(getitem), "setitem": staticmethod(setitem), "elementwise": staticmethod(elementwise),
-    "matmul": staticmethod(lambda x, y: RULES["matmul"](x, y)), "reshape": staticmethod(reshape), "transpose": staticmethod(transpose),
+    "matmul": staticmethod(lambda x, y: RULES["matmul"](x, y)),  # products.py builds on this file
+    "reshape": staticmethod(reshape), "transpose": staticmethod(transpose),
 })  # fmt: skip
