@@ -7,6 +7,7 @@ from typing import Any
 
 from ..tensor import Tensor
 from ._elementwise import Elementwise, with_decay
+from ._update import update
 from .optimizer import ParamsT, check_betas, check_learning_rate, check_not_negative, check_options
 
 __all__ = ["Adam"]
@@ -134,6 +135,7 @@ class Adam(Elementwise):
         p -= lr * (m / (1 - beta1**t)) / (xp.sqrt(v / (1 - beta2**t)) + eps)
 
     @staticmethod
+    @update("adam_update")
     def _rule(
         xp: Any,
         p: Any,

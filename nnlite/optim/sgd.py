@@ -6,6 +6,7 @@ from typing import Any
 
 from ..tensor import Tensor
 from ._elementwise import Elementwise, with_decay
+from ._update import update
 from .optimizer import ParamsT, check_learning_rate, check_not_negative, check_options
 
 __all__ = ["SGD"]
@@ -100,6 +101,7 @@ class SGD(Elementwise):
         return {"dampening": 0.0 if first else float(group["dampening"])}
 
     @staticmethod
+    @update("sgd_update")
     def _rule(
         xp: Any,
         p: Any,

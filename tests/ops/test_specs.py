@@ -13,6 +13,7 @@ from op_specs import NO_SPEC, SPECS
 from op_specs.base import SINGLES, TOLERANCE, OpSpec, Sample
 
 import nnlite
+import nnlite.optim  # its update rules stand in the kernel table
 from nnlite._core.op import OPS
 from nnlite._core.tensor_base import wrap
 from nnlite.autograd import gradcheck, gradgradcheck
