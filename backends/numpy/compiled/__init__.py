@@ -33,6 +33,7 @@ def warm_up() -> None:
     random.warm_up()
     recurrent.warm_up()
     rows.warm_up()
+    updates.warm_up()
     if sgemm_address():
         attention.warm_up()
         convolution.warm_up()
