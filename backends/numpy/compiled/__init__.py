@@ -17,6 +17,7 @@ from . import random as random
 from . import recurrent as recurrent
 from . import rows as rows
 from . import scans as scans
+from . import updates as updates
 
 if sgemm_address():
     from . import attention as attention
