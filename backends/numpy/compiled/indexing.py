@@ -113,7 +113,7 @@ def _shared(items: int, grain: int, where: np.ndarray, size: int, run: Callable[
 
 
 def _rows(kind: int, flat: np.ndarray, where: np.ndarray, values: np.ndarray, size: int, row: int, lead: int) -> None:
-    run, where, values = load("indexing").ROWS[kind], _plain(where), _flat(values)
+    run, where, values = functools.partial(load("indexing").rows, kind), _plain(where), _flat(values)
     if lead > 1:
         each, block = len(where) * row, size * row
 
@@ -237,8 +237,8 @@ def warm_up() -> None:
     """Compile the kernels of this file: all for float32, counts in int64. What else is used is compiled when it is."""
     where = np.zeros((LEAST // 2, 2), np.int64)
     g, x = np.zeros(where.shape, np.float32), np.zeros((2, 2), np.float32)
+    positions.scatter(np.add, x, (where[:, 0],), g)
     for ufunc in _KINDS:
-        positions.scatter(ufunc, x, (where[:, 0],), g)
         positions.scatter(ufunc, x, (where, np.arange(2)), g)
     put_along_axis(where, where, axis=0, shape=(2, 2))
     for bits in _BITS.values():

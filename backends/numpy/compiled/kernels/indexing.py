@@ -39,25 +39,22 @@ def _place(p, size):  # type: ignore[no-untyped-def]
     return p if np.uint64(p) < np.uint64(size) else -1
 
 
-def _rows(kind: int) -> Any:
-    @njit(**_OPTIONS)
-    def rows(target, where, values, size, row, lead, low, high):  # type: ignore[no-untyped-def]
-        """Reduce rows of values (lead, where, row) into target (lead, size, row), into those rows of ``size`` alone
-        that lie from ``low`` up to ``high``."""
-        count = len(where)
-        for i in range(lead):
-            for k in range(count):
-                p = _place(peek(where, k), size)
-                if p < 0:
-                    return k
-                if p < low or p >= high:
-                    continue
-                to, at = (i * size + p) * row, (i * count + k) * row
-                for j in range(row):
-                    poke(target, to + j, _combined(kind, peek(target, to + j), peek(values, at + j)))
-        return -1
-
-    return rows
+@njit(**_OPTIONS)
+def rows(kind, target, where, values, size, row, lead, low, high):  # type: ignore[no-untyped-def]
+    """Reduce rows of values (lead, where, row) into target (lead, size, row), into those rows of ``size`` alone
+    that lie from ``low`` up to ``high``."""
+    count = len(where)
+    for i in range(lead):
+        for k in range(count):
+            p = _place(peek(where, k), size)
+            if p < 0:
+                return k
+            if p < low or p >= high:
+                continue
+            to, at = (i * size + p) * row, (i * count + k) * row
+            for j in range(row):
+                poke(target, to + j, _combined(kind, peek(target, to + j), peek(values, at + j)))
+    return -1
 
 
 def _along(kind: int) -> Any:
@@ -90,8 +87,8 @@ def _along(kind: int) -> Any:
     return along
 
 
-ROWS = tuple(map(_rows, range(4)))
 ALONG = tuple(map(_along, range(4)))
+"""One function for each way to reduce: here a choice in the loop would take longer than the rest of it."""
 
 
 @njit(**_OPTIONS)
