@@ -16,6 +16,7 @@ from . import pooling as pooling
 from . import random as random
 from . import recurrent as recurrent
 from . import rows as rows
+from . import running as running
 from . import scans as scans
 from . import updates as updates
 
@@ -27,6 +28,7 @@ if sgemm_address():
 def warm_up() -> None:
     """Compile all kernels, or load those that are kept from an earlier run."""
     indexing.warm_up()
+    running.warm_up()
     scans.warm_up()
     normalization.warm_up()
     pointwise.warm_up()

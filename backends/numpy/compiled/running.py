@@ -1,0 +1,143 @@
+"""Running results along an axis whose neighbours lie apart in memory, and running sums of exponentials along any."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...kernels import kernel
+from ..first_use import load, worth
+from ..kernels import OVERRIDES
+from ..threads import share
+
+LEAST = 1 << 12
+"""Numbers from which on compiled kernels pay for loading numba."""
+
+GRAIN = 1 << 17
+"""Numbers that are worth a thread."""
+
+WIDTH = 64
+"""Rows that are taken together: as the columns of a piece that stays in the cache."""
+
+_FLOAT32 = np.dtype(np.float32)
+_TYPES = {np.dtype(kind) for kind in (np.float32, np.float64, np.int64)}
+
+
+def _apart(x: Any, *, axis: int, largest: bool = False) -> bool:
+    return (
+        worth(x.size, LEAST) and x.size > 0 and axis < x.ndim - 1 and x.dtype in _TYPES
+        and math.prod(x.shape[axis + 1 :]) >= 16
+    )  # fmt: skip
+
+
+def _along(x: np.ndarray, axis: int) -> tuple[int, int, int]:
+    """The sizes before the axis, along it, and after it."""
+    return math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
+
+
+def _sums(x: np.ndarray, axis: int, product: bool) -> np.ndarray:
+    (outer, n, inner), out = _along(x, axis), np.empty(x.shape, x.dtype)
+    run, source, target = load("running").sums, np.array(x, order="C", copy=None).reshape(-1), out.reshape(-1)
+    share(outer, lambda a, b: run(source, target, n, inner, product, a, b), -(-GRAIN // (n * inner)))
+    return out
+
+
+@kernel("cumsum", table=OVERRIDES, when=_apart, above=True)
+def cumsum(x: np.ndarray, *, axis: int) -> np.ndarray:
+    """A thousand float32 rows of a thousand, along the first axis: 0.43 ms in place of 6; PyTorch takes 7."""
+    return _sums(x, axis, False)
+
+
+@kernel("cumprod", table=OVERRIDES, when=_apart, above=True)
+def cumprod(x: np.ndarray, *, axis: int) -> np.ndarray:
+    """A thousand float32 rows of a thousand, along the first axis: 1.1 ms in place of 8.5; PyTorch takes 6."""
+    return _sums(x, axis, True)
+
+
+@kernel("last_extreme", table=OVERRIDES, when=_apart, above=True)
+def last_extreme(x: np.ndarray, *, axis: int, largest: bool) -> np.ndarray:
+    """A thousand float32 rows of a thousand, along the first axis: ``cummax`` takes 3 ms in place of 40; PyTorch 26."""
+    (outer, n, inner), out = _along(x, axis), np.empty(x.shape, np.int64)
+    run, source, target = load("running").extremes, np.ascontiguousarray(x).reshape(-1), out.reshape(-1)
+
+    def body(start: int, stop: int) -> None:
+        run(source, target, n, inner, largest, np.empty(inner, x.dtype), start, stop)
+
+    share(outer, body, -(-GRAIN // (n * inner)))
+    return out
+
+
+def _takes_exponentials(x: Any, *, axis: int) -> bool:
+    return worth(x.size, LEAST) and x.size > 0 and x.dtype is _FLOAT32
+
+
+@kernel("logcumsumexp", table=OVERRIDES, when=_takes_exponentials, above=True)
+def logcumsumexp(x: np.ndarray, *, axis: int) -> np.ndarray:
+    """A thousand float32 rows of a thousand: 2.2 ms along the first axis and 6 along the last, in place of 54; PyTorch
+    takes 46 and 53.
+
+    One row is taken in parts, whose number depends on its length alone.
+    """
+    outer, n, inner = _along(x, axis)
+    out = np.empty(x.shape, np.float32)
+    source, target = np.ascontiguousarray(x).reshape(outer, n, inner), out.reshape(outer, n, inner)
+    if inner >= 16:
+        share(outer, lambda a, b: _each(source, target, a, b), -(-GRAIN // (n * inner)))
+        return out
+    rows, results = source.swapaxes(1, 2).reshape(-1, n), np.empty((outer * inner, n), np.float32)
+    if len(rows) >= 16:
+        share(len(rows), lambda a, b: _rows(rows, results, a, b), max(WIDTH, -(-GRAIN // n)))
+    else:
+        for row, result in zip(rows, results, strict=True):
+            _long(row, result)
+    target[...] = results.reshape(outer, inner, n).swapaxes(1, 2)
+    return out
+
+
+def _nothing(inner: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest number and the sum of none."""
+    return np.full(inner, -math.inf, np.float32), np.zeros(inner, np.float32)
+
+
+def _each(x: np.ndarray, out: np.ndarray, start: int, stop: int) -> None:
+    run, (n, inner) = load("running").log_sums, x.shape[1:]
+    for outer in range(start, stop):
+        run(x[outer].reshape(-1), out[outer].reshape(-1), n, inner, *_nothing(inner), True)
+
+
+def _rows(x: np.ndarray, out: np.ndarray, start: int, stop: int) -> None:
+    """The rows from ``start`` to ``stop``, some at a time turned into columns."""
+    run, n = load("running").log_sums, x.shape[1]
+    for first in range(start, stop, WIDTH):
+        piece = x[first : min(first + WIDTH, stop)]
+        turned = np.ascontiguousarray(piece.T)
+        result = np.empty_like(turned)
+        run(turned.reshape(-1), result.reshape(-1), n, len(piece), *_nothing(len(piece)), True)
+        out[first : first + len(piece)] = result.T
+
+
+def _long(x: np.ndarray, out: np.ndarray) -> None:
+    """One row: its parts are columns, whose sums are found first."""
+    run, parts = load("running").log_sums, WIDTH * -(-math.isqrt(len(x)) // WIDTH)
+    each = -(-len(x) // parts)
+    padded = np.full(parts * each, -math.inf, np.float32)
+    padded[: len(x)] = x
+    turned = np.ascontiguousarray(padded.reshape(parts, each).T)
+    result, source = np.empty_like(turned), turned.reshape(-1)
+    highest, total = _nothing(parts)
+    run(source, source, each, parts, highest, total, False)
+    before = np.logaddexp.accumulate(highest + np.log(total))[:-1]
+    highest, total = _nothing(parts)
+    highest[1:], total[1:] = before, 1
+    run(source, result.reshape(-1), each, parts, highest, total, True)
+    out[...] = result.T.reshape(-1)[: len(x)]
+
+
+def warm_up() -> None:
+    """Compile the kernels of this file for float32."""
+    x = np.zeros((4, 16), np.float32)
+    cumsum(x, axis=0)
+    last_extreme(x, axis=0, largest=True)
+    logcumsumexp(x, axis=0)
