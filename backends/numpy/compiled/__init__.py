@@ -28,7 +28,6 @@ if sgemm_address():
 def warm_up() -> None:
     """Compile all kernels, or load those that are kept from an earlier run."""
     indexing.warm_up()
-    running.warm_up()
     scans.warm_up()
     normalization.warm_up()
     pointwise.warm_up()
@@ -36,6 +35,7 @@ def warm_up() -> None:
     random.warm_up()
     recurrent.warm_up()
     rows.warm_up()
+    running.warm_up()
     updates.warm_up()
     if sgemm_address():
         attention.warm_up()
