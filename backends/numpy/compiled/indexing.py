@@ -113,6 +113,10 @@ def _shared(items: int, grain: int, where: np.ndarray, size: int, run: Callable[
 
 
 def _rows(kind: int, flat: np.ndarray, where: np.ndarray, values: np.ndarray, size: int, row: int, lead: int) -> None:
+    if lead == row == 1:
+        origin = np.zeros(1, np.int64)
+        _add_along(kind, flat, origin, where, origin, values, size, 1)
+        return
     run, where, values = functools.partial(load("indexing").rows, kind), _plain(where), _flat(values)
     if lead > 1:
         each, block = len(where) * row, size * row
