@@ -88,7 +88,7 @@ def logcumsumexp(x: np.ndarray, *, axis: int) -> np.ndarray:
         return out
     rows, results = source.swapaxes(1, 2).reshape(-1, n), np.empty((outer * inner, n), np.float32)
     if len(rows) >= 16:
-        share(len(rows), lambda a, b: _rows(rows, results, a, b), max(WIDTH, -(-GRAIN // n)))
+        _rows(rows, results, *_nothing(len(rows)))
     else:
         for row, result in zip(rows, results, strict=True):
             _long(row, result)
@@ -107,32 +107,35 @@ def _each(x: np.ndarray, out: np.ndarray, start: int, stop: int) -> None:
         run(x[outer].reshape(-1), out[outer].reshape(-1), n, inner, *_nothing(inner), True)
 
 
-def _rows(x: np.ndarray, out: np.ndarray, start: int, stop: int) -> None:
-    """The rows from ``start`` to ``stop``, some at a time turned into columns."""
-    run, n = load("running").log_sums, x.shape[1]
-    for first in range(start, stop, WIDTH):
-        piece = x[first : min(first + WIDTH, stop)]
-        turned = np.ascontiguousarray(piece.T)
-        result = np.empty_like(turned)
-        run(turned.reshape(-1), result.reshape(-1), n, len(piece), *_nothing(len(piece)), True)
-        out[first : first + len(piece)] = result.T
+def _rows(x: np.ndarray, out: np.ndarray | None, highest: np.ndarray, total: np.ndarray) -> None:
+    """Results of all rows, some at a time turned into columns; without ``out``, their sums."""
+    run, (rows, n) = load("running").log_sums, x.shape
+
+    def body(start: int, stop: int) -> None:
+        for first in range(start, stop, WIDTH):
+            some = slice(first, min(first + WIDTH, stop))
+            turned = np.ascontiguousarray(x[some].T)
+            result = np.empty_like(turned)  # another array: in place there would be no vectors
+            run(turned.reshape(-1), result.reshape(-1), n, turned.shape[1], highest[some], total[some], out is not None)
+            if out is not None:
+                out[some] = result.T
+
+    share(rows, body, max(WIDTH, -(-GRAIN // n)))
 
 
 def _long(x: np.ndarray, out: np.ndarray) -> None:
-    """One row: its parts are columns, whose sums are found first."""
-    run, parts = load("running").log_sums, WIDTH * -(-math.isqrt(len(x)) // WIDTH)
+    """One row: its parts are rows, whose sums are found first."""
+    parts = WIDTH * -(-math.isqrt(len(x)) // WIDTH)
     each = -(-len(x) // parts)
-    padded = np.full(parts * each, -math.inf, np.float32)
-    padded[: len(x)] = x
-    turned = np.ascontiguousarray(padded.reshape(parts, each).T)
-    result, source = np.empty_like(turned), turned.reshape(-1)
+    padded = np.full((parts, each), -math.inf, np.float32)
+    padded.reshape(-1)[: len(x)] = x
     highest, total = _nothing(parts)
-    run(source, source, each, parts, highest, total, False)
+    _rows(padded, None, highest, total)
     before = np.logaddexp.accumulate(highest + np.log(total))[:-1]
     highest, total = _nothing(parts)
     highest[1:], total[1:] = before, 1
-    run(source, result.reshape(-1), each, parts, highest, total, True)
-    out[...] = result.T.reshape(-1)[: len(x)]
+    _rows(padded, padded, highest, total)
+    out[...] = padded.reshape(-1)[: len(x)]
 
 
 def warm_up() -> None:

@@ -58,8 +58,8 @@ def log_sums(x, out, n, inner, highest, total, write):  # type: ignore[no-untype
             v, h, s = peek(x, row + i), peek(highest, i), peek(total, i)
             e = _1 if v == h else exp(-abs(v - h))
             s = s * e + _1 if v > h else s + e
-            h = v if v > h else h
+            h = v if (v > h) | (v != v) else h  # what is not a number stays, and the sum beside it has no say
             poke(highest, i, h)
             poke(total, i, s)
             if write:
-                poke(out, row + i, h + log(s) if s == s else s)
+                poke(out, row + i, h + log(s))
