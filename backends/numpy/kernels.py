@@ -105,6 +105,12 @@ def zero_where(x: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return out
 
 
+@kernel("relu_backward", table=OVERRIDES)
+def relu_backward(g: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """The gradient where the result is not 0; without a look into the table (0.3 us)."""
+    return zero_where(g, np.less_equal(out, 0))
+
+
 @kernel("where", table=OVERRIDES)
 def where(condition: np.ndarray, x: Any, y: Any) -> np.ndarray:
     """``x`` where the condition is true, ``y`` elsewhere. The bits are chosen: ``where`` branches at each element,

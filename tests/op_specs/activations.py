@@ -80,7 +80,7 @@ SPECS = [
     _spec("logsigmoid", lambda x: -np.logaddexp(0, -x), loose=4),
     _spec("tanhshrink", lambda x: x - np.tanh(x), loose=4),
     _spec("softsign", lambda x: x / (1 + np.abs(x)), loose=4),
-    _spec("leaky_relu", lambda x, slope=0.01: np.where(x > 0, x, slope * x)),
+    _spec("leaky_relu", lambda x, slope=0.01: np.where(x > 0, x, slope * x), covers=("leaky_relu_backward",)),
     OpSpec(
         "leaky_relu",
         F.leaky_relu,
@@ -116,7 +116,7 @@ SPECS = [
     _spec(
         "rrelu_fixed", lambda x: np.where(x > 0, x, x * (11 / 48)), call=F.rrelu, title="rrelu in evaluation", loose=4
     ),
-    _spec("elu", _exponential, {"alpha": 0.5}, loose=4),
+    _spec("elu", _exponential, {"alpha": 0.5}, loose=4, covers=("elu_backward",)),
     _spec("elu", lambda x: _exponential(x, 1.6732632423543772, 1.0507009873554805), call=F.selu, title="selu", loose=4),
     _spec("celu", lambda x, alpha=1.0: _exponential(x, alpha, divisor=alpha), {"alpha": 0.5}, loose=4),
     _spec(
@@ -127,7 +127,7 @@ SPECS = [
     ),
     _spec("hardtanh", lambda x: np.clip(x, 0, 6), call=F.relu6, title="relu6"),
     _spec("hardsigmoid", _hard, loose=4),
-    _spec("hardswish", lambda x: x * np.clip(x + 3, 0, 6) / 6, loose=4),
+    _spec("hardswish", lambda x: x * np.clip(x + 3, 0, 6) / 6, loose=4, covers=("hardswish_backward",)),
     _spec(
         "threshold",
         lambda x, threshold=0.1, value=9.0: np.where(x <= threshold, value, x),

@@ -54,7 +54,7 @@ UNARY = [
     _unary("tanh", np.tanh),
     _unary("erf", _erf),
     _unary("sigmoid", lambda x: 1 / (1 + np.exp(-x)), loose=2),
-    _unary("relu", lambda x: np.maximum(x, 0), _one(_away_from_zero), covers=("zero_where",)),
+    _unary("relu", lambda x: np.maximum(x, 0), _one(_away_from_zero), covers=("relu_backward", "zero_where")),
     _unary("abs", np.abs, _one(_away_from_zero), covers=("sgn",)),
     _unary("sgn", np.sign, _one(_away_from_zero), covers=("zeros_like",)),
     _unary("sign", np.sign, _one(_away_from_zero)),

@@ -38,7 +38,7 @@ def _leaky_body(xp: Any, x: Any, *, slope: float) -> Any:
     return tables[type(x)].where(x > 0, x, x * slope)
 
 
-_leaky_relu = formula(_leaky_gradient, name="leaky_relu")(_leaky_body)
+_leaky_relu = formula(_leaky_gradient, name="leaky_relu", kernel="leaky_relu_backward")(_leaky_body)
 _rrelu_fixed = formula(_leaky_gradient, name="rrelu_fixed", title="RreluWithNoiseBackward0")(_leaky_body)
 
 
@@ -209,7 +209,7 @@ def _elu_body(xp: Any, x: Any, *, alpha: float, scale: float, input_scale: float
     return low + (xp.maximum(x, 0) * scale if scale != 1 else xp.maximum(x, 0))
 
 
-_elu = formula(_elu_gradient, name="elu")(_elu_body)
+_elu = formula(_elu_gradient, name="elu", kernel="elu_backward")(_elu_body)
 _celu = formula(_elu_gradient, name="celu")(_elu_body)
 
 
@@ -383,7 +383,7 @@ def _hardswish_gradient(f: Any, g: Any, x: Any) -> Any:
     return f.zero_where(f.where(x >= 3, g, g * (x * (1 / 3) + 0.5)), x <= -3)
 
 
-@formula(_hardswish_gradient)
+@formula(_hardswish_gradient, kernel="hardswish_backward")
 def _hardswish(xp: Any, x: Any) -> Any:
     return x * xp.minimum(xp.maximum(x + 3, 0), 6) / 6
 

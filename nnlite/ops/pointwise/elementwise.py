@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..._core.op import binary, op, unary
+from ..._core.op import binary, op, recorded, unary
+from ...backends.registry import tables
 from .._public import elementwise, elementwise_pair
 
 
@@ -40,6 +41,11 @@ def _zero_where(xp: Any, x: Any, mask: Any) -> Any:
 @_zero_where.vjp
 def _(f: Any, g: Any, node: Any, mask: Any) -> tuple[Any, ...]:
     return f.zero_where(g, mask), None
+
+
+@op()
+def _relu_backward(xp: Any, g: Any, out: Any) -> Any:
+    return tables[type(out)].zero_where(g, out <= 0)
 
 
 def _signs(xp: Any, x: Any) -> Any:
@@ -103,7 +109,11 @@ cosh = unary("cosh", "cosh", lambda f, g, x: g * f.sinh(x), to_float=True)
 tanh = unary("tanh", "tanh", lambda f, g, out: g - g * (out * out), to_float=True)
 erf = unary("erf", lambda xp, x: xp.erf(x), lambda f, g, x: g * (_TWO_OVER_SQRT_PI * f.exp(-(x * x))), to_float=True)
 sigmoid = unary("sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), lambda f, g, out: g * (out * (1 - out)), to_float=True)
-relu = unary("relu", _rectified, lambda f, g, out: f.zero_where(g, out <= 0))
+relu = unary(
+    "relu",
+    _rectified,
+    lambda f, g, out: f.zero_where(g, out <= 0) if f is recorded else f.relu_backward(g, out),
+)
 abs = unary("abs", "absolute", lambda f, g, x: g * f.sgn(x))
 sgn = unary("sgn", _directions, lambda f, g, x: f.zeros_like(g))
 sign = unary("sign", _signs, lambda f, g: f.zeros_like(g))

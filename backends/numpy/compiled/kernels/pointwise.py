@@ -110,6 +110,77 @@ def silu_gradient(g, x, out, start, stop):
 
 
 @in_order
+def relu_gradient(g, y, out, start, stop):
+    """g where max(x, 0) is not 0."""
+    for i in range(start, stop):
+        poke(out, i, _0 if peek(y, i) <= _0 else peek(g, i))
+
+
+@in_order
+def leaky_relu(x, out, start, stop, slope):
+    """x where x > 0, x times the slope elsewhere."""
+    for i in range(start, stop):
+        v = peek(x, i)
+        poke(out, i, v if v > _0 else v * slope)
+
+
+@in_order
+def leaky_relu_gradient(g, x, out, start, stop, slope):
+    """g where x > 0, g times the slope elsewhere."""
+    for i in range(start, stop):
+        v = peek(g, i)
+        poke(out, i, v if peek(x, i) > _0 else v * slope)
+
+
+_E2, _E3, _E4, _E5, _E6, _E7 = (_f(1 / v) for v in (2, 6, 24, 120, 720, 5040))
+_NEAR = _f(-0.35)
+
+
+@in_order
+def elu(x, out, start, stop, inner, below, above):
+    """above x where x > 0, below (e^(inner x) - 1) elsewhere, by its series near 0."""
+    for i in range(start, stop):
+        v = peek(x, i)
+        u = v * inner
+        near = u * (_1 + u * (_E2 + u * (_E3 + u * (_E4 + u * (_E5 + u * (_E6 + u * _E7))))))
+        far = exp(u) - _1  # for every number: a loop with branches has no vectors
+        far = below * (near if u > _NEAR else far)
+        poke(out, i, v * above if v > _0 else far)
+
+
+@in_order
+def elu_gradient(g, x, out, start, stop, inner, below, above):
+    """g above where x > 0, g below inner e^(inner x) elsewhere."""
+    for i in range(start, stop):
+        v = peek(x, i)
+        slope = below * inner * exp(v * inner)
+        poke(out, i, peek(g, i) * (above if v > _0 else slope))
+
+
+_3, _6 = _f(3), _f(6)
+_THIRD = _f(1 / 3)
+
+
+@in_order
+def hardswish(x, out, start, stop):
+    """x times x / 6 + 1/2 limited to [0, 1]."""
+    for i in range(start, stop):
+        v = peek(x, i)
+        u = v + _3
+        u = _6 if u > _6 else u
+        poke(out, i, v * (_0 if u < _0 else u) / _6)
+
+
+@in_order
+def hardswish_gradient(g, x, out, start, stop):
+    """g where x >= 3, 0 where x <= -3, g (x / 3 + 1/2) between."""
+    for i in range(start, stop):
+        v, d = peek(x, i), peek(g, i)
+        d = d if v >= _3 else d * (v * _THIRD + _HALF)
+        poke(out, i, _0 if v <= -_3 else d)
+
+
+@in_order
 def erf(x, out, start, stop):
     """The error function."""
     for i in range(start, stop):
