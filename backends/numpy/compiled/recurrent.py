@@ -136,7 +136,7 @@ def lstm_scan(
     pitch = module.pitch_of(4 * size)
 
     def body(start: int, stop: int) -> None:
-        module.lstm(*given, *made, start, stop, workspace("products", (stop - start) * pitch))
+        module.lstm(*given, *made, start, stop, pitch, workspace("products", (stop - start) * pitch))
 
     _share(sequences, sizes, 4 * size, size, body)
     return out, h, c, gates, cells
@@ -174,7 +174,7 @@ def lstm_scan_gradient(
     pitch = module.pitch_of(size)
 
     def body(start: int, stop: int) -> None:
-        module.lstm_gradient(*given, *made, start, stop, workspace("products", (stop - start + 1) * pitch))
+        module.lstm_gradient(*given, *made, start, stop, pitch, workspace("products", (stop - start + 1) * pitch))
 
     _share(sequences, sizes, 4 * size, size, body)
     gx, gw, gb = _gradients(g_gates, x, w_ih, b_ih, wanted)
@@ -211,7 +211,7 @@ def gru_scan(
     pitch = module.pitch_of(3 * size)
 
     def body(start: int, stop: int) -> None:
-        module.gru(*given, *made, start, stop, workspace("products", (stop - start) * pitch))
+        module.gru(*given, *made, start, stop, pitch, workspace("products", (stop - start) * pitch))
 
     _share(sequences, sizes, 3 * size, size, body)
     return out, h, gates, inner
@@ -246,7 +246,7 @@ def gru_scan_gradient(
     pitch = module.pitch_of(size)
 
     def body(start: int, stop: int) -> None:
-        module.gru_gradient(*given, *made, start, stop, workspace("products", (stop - start) * pitch))
+        module.gru_gradient(*given, *made, start, stop, pitch, workspace("products", (stop - start) * pitch))
 
     _share(sequences, sizes, 3 * size, size, body)
     _, gu, gc = _gradients(g_hidden, h_before, w_hh, b_hh, False)

@@ -22,6 +22,8 @@ _0, _1, _2 = _f(0), _f(1), _f(2)
 # tanh(x) = x + x z p(z) with z = x^2, fitted to |x| < 0.6 (relative error 3e-9).
 _T0, _T1, _T2, _T3, _T4 = map(_f, (-0.33333298, 0.13331924, -0.053783833, 0.020795981, -0.0058951679))
 _SMALL = _f(0.6)
+_FIRST = np.int64(0)
+"""A plain 0 is a type of its own, for which functions would be compiled once more."""
 
 
 @njit(**INLINE)
@@ -64,17 +66,15 @@ def _add(target, to, source, at, count):  # type: ignore[no-untyped-def]
         poke(target, to + j, peek(target, to + j) + peek(source, at + j))
 
 
-@njit(**OPTIONS)
-def pitch_of(columns):  # type: ignore[no-untyped-def]
+def pitch_of(columns: int) -> int:
     """The distance of rows of products with so many columns."""
     return (columns + WIDTH - 1) // WIDTH * WIDTH
 
 
 @njit(**OPTIONS)
-def lstm(begins, counts, size, panels, shift, gates, cells, out, h, c, start, stop, products):  # type: ignore[no-untyped-def]
+def lstm(begins, counts, size, panels, shift, gates, cells, out, h, c, start, stop, pitch, products):  # type: ignore[no-untyped-def]
     """Forward: ``gates`` hold the products of the inputs and get the gates; ``h`` and ``c`` become the last states.
     Workspace: products (sequences, pitch_of(4 size))."""
-    pitch = pitch_of(4 * size)
     for s in range(len(begins)):
         rows = min(stop, counts[s]) - start
         if rows <= 0:
@@ -83,7 +83,7 @@ def lstm(begins, counts, size, panels, shift, gates, cells, out, h, c, start, st
         for i in range(rows):
             row, state = begins[s] + start + i, (start + i) * size
             gate, to = row * 4 * size, row * size
-            _sigmoids(gates, gate, products, i * pitch, shift, 0, 2 * size)
+            _sigmoids(gates, gate, products, i * pitch, shift, _FIRST, 2 * size)
             _tanhs(gates, gate, products, i * pitch, shift, 2 * size, 3 * size)
             _sigmoids(gates, gate, products, i * pitch, shift, 3 * size, 4 * size)
             for j in range(size):
@@ -97,11 +97,10 @@ def lstm(begins, counts, size, panels, shift, gates, cells, out, h, c, start, st
 
 @njit(**OPTIONS)
 def lstm_gradient(begins, counts, size, panels, gates, cells, out, first_h, first_c, has_g, g_out, down_h, down_c,  # type: ignore[no-untyped-def]
-                  g_gates, h_before, start, stop, products):  # fmt: skip
+                  g_gates, h_before, start, stop, pitch, products):  # fmt: skip
     """Backward: the gradients of the gates before their functions, and the states before each row. ``down_h`` and
     ``down_c`` are the gradients of the last states and become those of the first. Workspace: products (sequences,
     pitch_of(size)) and one row more."""
-    pitch = pitch_of(size)
     spare = (stop - start) * pitch
     for s in range(len(begins) - 1, -1, -1):
         rows = min(stop, counts[s]) - start
@@ -145,9 +144,8 @@ def lstm_gradient(begins, counts, size, panels, gates, cells, out, first_h, firs
 
 
 @njit(**OPTIONS)
-def gru(begins, counts, size, panels, shift, inner_shift, gates, inner, out, h, start, stop, products):  # type: ignore[no-untyped-def]
+def gru(begins, counts, size, panels, shift, inner_shift, gates, inner, out, h, start, stop, pitch, products):  # type: ignore[no-untyped-def]
     """Forward, as for ``lstm``; ``inner`` gets W_hn h + b_hn. Workspace: products (sequences, pitch_of(3 size))."""
-    pitch = pitch_of(3 * size)
     for s in range(len(begins)):
         rows = min(stop, counts[s]) - start
         if rows <= 0:
@@ -156,8 +154,8 @@ def gru(begins, counts, size, panels, shift, inner_shift, gates, inner, out, h, 
         for i in range(rows):
             row, state = begins[s] + start + i, (start + i) * size
             gate, to, new = row * 3 * size, row * size, i * pitch + 2 * size
-            _sigmoids(gates, gate, products, i * pitch, shift, 0, 2 * size)
-            _add(products, new, inner_shift, 0, size)
+            _sigmoids(gates, gate, products, i * pitch, shift, _FIRST, 2 * size)
+            _add(products, new, inner_shift, _FIRST, size)
             _copy(products, new, inner, to, size)
             for j in range(size):
                 poke(products, new + j, peek(products, new + j) * peek(gates, gate + j))
@@ -170,10 +168,9 @@ def gru(begins, counts, size, panels, shift, inner_shift, gates, inner, out, h, 
 
 @njit(**OPTIONS)
 def gru_gradient(begins, counts, size, panels, gates, inner, out, first_h, has_g, g_out, down, g_hidden, to_n,  # type: ignore[no-untyped-def]
-                 h_before, start, stop, products):  # fmt: skip
+                 h_before, start, stop, pitch, products):  # fmt: skip
     """Backward: the gradients of W_hh h + b_hh in ``g_hidden``, and in ``to_n`` that of the input's part of n.
     Workspace as for ``lstm_gradient``."""
-    pitch = pitch_of(size)
     for s in range(len(begins) - 1, -1, -1):
         rows = min(stop, counts[s]) - start
         if rows <= 0:
