@@ -83,6 +83,22 @@ def test_strided_inputs(layout):
     np.testing.assert_array_equal(compiled.cumsum(strided, axis=0), np.cumsum(strided, 0))
 
 
+@pytest.mark.parametrize("shape", [(300,), (5, 40), (2, 3, 1)], ids=str)
+def test_gradient_of_products(shape, number_of_threads):
+    draw = np.random.default_rng(4)
+    x, g = (draw.uniform(0.8, 1.2, shape).astype(np.float32) * draw.choice([-1, 1], shape) for _ in range(2))
+    x, g, axis = x.astype(np.float32), g.astype(np.float32), len(shape) - 1
+    out = np.cumprod(x, axis, dtype=np.float32)
+    found = compiled.cumprod_gradient(g, x, out, axis=axis)
+    wide = (a.astype(np.float64) for a in (g, x, out))
+    expected = GENERIC["cumprod_gradient"](xp, *wide, axis=axis)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+    when = tables[np.ndarray].overrides_["cumprod_gradient"].when
+    large = np.ones((64, 64), np.float32)
+    assert when(large, large, large, axis=1)
+    assert not when(large, np.eye(64, dtype=np.float32), large, axis=1)
+
+
 def test_the_functions_use_them(monkeypatch):
     module, ran = first_use.load("running"), []
     for name in ("sums", "extremes", "log_sums"):

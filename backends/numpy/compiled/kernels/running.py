@@ -63,3 +63,14 @@ def log_sums(x, out, n, inner, highest, total, write):  # type: ignore[no-untype
             poke(total, i, s)
             if write:
                 poke(out, row + i, h + log(s))
+
+
+@compiled
+def product_gradient(g, x, result, out, n, start, stop):  # type: ignore[no-untyped-def]
+    """The gradient of running products along rows of ``n`` numbers other than 0: the sum of g times the product from
+    each place on, divided by the number there."""
+    for row in range(start, stop):
+        total = _0
+        for i in range(row * n + n - 1, row * n - 1, -1):
+            total += peek(g, i) * peek(result, i)
+            poke(out, i, total / peek(x, i))
