@@ -120,7 +120,7 @@ def _spread(shape: tuple[int, ...], affine: tuple[int, ...]) -> int:
 def _takes_rows(
     x: Any, weight: Any, bias: Any, *, rows: int, affine: Any, eps: float, centred: bool, title: str
 ) -> bool:
-    return _fits(x.size, (x, weight, bias))
+    return x.size > rows and _fits(x.size, (x, weight, bias))
 
 
 @kernel("row_norm", table=OVERRIDES, when=_takes_rows, above=True)
@@ -144,7 +144,8 @@ def row_norm(
 def _takes_rows_gradient(
     g: Any, x: Any, weight: Any, bias: Any, mean: Any, inverse: Any, *, affine: Any, wanted: bool
 ) -> bool:
-    return _fits(x.size, (x, g, weight, bias, mean, inverse))
+    """Not rows of one number, whose gradient is exactly 0."""
+    return x.size > inverse.shape[0] and _fits(x.size, (x, g, weight, bias, mean, inverse))
 
 
 @kernel("row_norm_gradient", table=OVERRIDES, when=_takes_rows_gradient, above=True)
