@@ -65,7 +65,9 @@ def embedding_bag(
         padding_idx %= rows
     if input.dim() == 2:
         bags, length = input.shape
-        which = _count(bags, input).repeat_interleave(length, output_size=bags * length)
+        which = None  # bags of one size, all of whose rows count, need no numbers of bags
+        if not length or padding_idx is not None:
+            which = _count(bags, input).repeat_interleave(length, output_size=bags * length)
     else:
         which, bags = _bag_of_each(input, offsets, include_last_offset)
     numbers = input.reshape(-1)
