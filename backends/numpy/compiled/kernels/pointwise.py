@@ -1,14 +1,14 @@
 """Formulas of one number each on flat float32 arrays, from ``start`` to ``stop``, in one pass over the memory.
 
 The parts that need no whole exponential are small functions; LLVM puts them into the loops and makes vectors of them.
-What is not a number falls through every comparison here, so that it comes out as it went in.
+What is not a number comes out as it went in.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .elementary import bits_of_float, exp, float_of_bits, log
+from .elementary import bits_of_float, exp, exp_of_negative, float_of_bits, log
 from .jit import in_order
 from .lanes import peek, poke
 
@@ -28,13 +28,13 @@ _B6, _B5, _B4, _B3, _B2, _B1 = (
 
 @in_order
 def _within(x, bound):
-    """x between -bound and bound."""
-    return bound if x > bound else (-bound if x < -bound else x)
+    """x between -bound and bound; what is not a number becomes one."""
+    return min(max(x, -bound), bound)
 
 
 @in_order
 def _erf_of_root(x):
-    """erf(x / sqrt 2)."""
+    """erf(x / sqrt 2); of what is not a number, some number."""
     y = _within(x, _END)
     z = y * y
     top = _T0 + z * (_T1 + z * (_T2 + z * (_T3 + z * (_T4 + z * _T5))))
@@ -58,9 +58,10 @@ def gelu(x, out, start, stop):
 def gelu_gradient(g, x, out, start, stop):
     """g (P(X <= x) + x p(x))."""
     for i in range(start, stop):
-        v = _within(peek(x, i), _FAR)
-        slope = _HALF * (_1 + _erf_of_root(v)) + v * (_DENSITY * exp(-_HALF * (v * v)))
-        poke(out, i, peek(g, i) * slope)
+        given = peek(x, i)
+        v = _within(given, _FAR)
+        slope = _HALF * (_1 + _erf_of_root(v)) + v * (_DENSITY * exp_of_negative(-_HALF * (v * v)))
+        poke(out, i, peek(g, i) * (slope if given == given else given))
 
 
 _TWICE, _CUBE = _f(2 * np.sqrt(2 / np.pi)), _f(0.044715)
@@ -79,10 +80,12 @@ def gelu_tanh(x, out, start, stop):
 def gelu_tanh_gradient(g, x, out, start, stop):
     """g (s + x s (1 - s) 2 u'), where s = 1 / (1 + e^(-2 u))."""
     for i in range(start, stop):
-        v = _within(peek(x, i), _FAR)
+        given = peek(x, i)
+        v = _within(given, _FAR)
         square = v * v
         s = _1 / (_1 + exp(-_TWICE * v * (_1 + _CUBE * square)))
-        poke(out, i, peek(g, i) * (s + v * (s * (_1 - s)) * (_TWICE * (_1 + _CUBE_SLOPE * square))))
+        slope = s + v * (s * (_1 - s)) * (_TWICE * (_1 + _CUBE_SLOPE * square))
+        poke(out, i, peek(g, i) * (slope if given == given else given))
 
 
 @in_order
@@ -185,7 +188,8 @@ def erf(x, out, start, stop):
     """The error function."""
     for i in range(start, stop):
         v = peek(x, i)
-        poke(out, i, _erf_of_root(v * _ROOT_2))
+        value = _erf_of_root(v * _ROOT_2)
+        poke(out, i, value if v == v else v)
 
 
 # erfcx(x) (1 + 2 x) as a polynomial of (x - 3.75) / (x + 3.75), see nnlite/ops/special/error_functions.py.
@@ -211,8 +215,9 @@ def erfc(x, out, start, stop):
         head = float_of_bits(np.int32(bits_of_float(size) & _UPPER_BITS))
         rest = (size - head) * (size + head)
         small = _1 - rest * (_1 - rest * (_HALF - rest * _SIXTH))
-        value = exp(-(head * head)) * small * (p / (_1 + _2 * size))
-        poke(out, i, _2 - value if v < _0 else value)
+        value = exp_of_negative(-(head * head)) * small * (p / (_1 + _2 * size))
+        value = _2 - value if v < _0 else value
+        poke(out, i, value if v == v else v)
 
 
 # M. Giles, "Approximating the erfinv function", GPU Computing Gems 2 (2010), single precision.

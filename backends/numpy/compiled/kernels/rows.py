@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .elementary import bits_of_float, exp, float_of_bits
+from .elementary import bits_of_float, exp_of_negative, float_of_bits
 from .jit import compiled, in_order
 from .lanes import peek, poke
 
@@ -38,7 +38,7 @@ def _exponentials(x, top, out, start, stop):
     """e^(x - top) into ``out``; returns the sum."""
     total = _0
     for i in range(start, stop):
-        e = exp(peek(x, i) - top)
+        e = exp_of_negative(peek(x, i) - top)
         poke(out, i, e)
         total += e
     return total
@@ -84,7 +84,7 @@ def log_softmax(x, width, out, first, last):
         top = _largest(x, start, stop)
         total = _0
         for i in range(start, stop):
-            total += exp(peek(x, i) - top)
+            total += exp_of_negative(peek(x, i) - top)
         shift = np.log(total)
         for i in range(start, stop):
             poke(out, i, _less(peek(x, i), top, shift))
@@ -99,4 +99,4 @@ def log_softmax_gradient(g, logp, width, out, first, last):
         for i in range(start, stop):
             total += peek(g, i)
         for i in range(start, stop):
-            poke(out, i, peek(g, i) - exp(peek(logp, i)) * total)
+            poke(out, i, peek(g, i) - exp_of_negative(peek(logp, i)) * total)
