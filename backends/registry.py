@@ -14,7 +14,7 @@ _BUILT_IN = {"cpu": "numpy", "cuda": "cupy", "strict": "strict"}
 _backends: dict[str, Backend] = {}
 
 
-def _entry_points(**selection: str) -> Any:
+def _entry_points(**selection: Any) -> Any:
     """The backends that other distributions offer."""
     from importlib.metadata import entry_points  # 45 ms, and seldom needed
 

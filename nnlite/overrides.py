@@ -1,4 +1,4 @@
-"""Functions about classes that behave as tensors. Nothing is overridden: there is no ``__torch_function__`` protocol."""
+"""Functions about classes that stand in for tensors. Nothing is overridden: there is no ``__torch_function__``."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import as_strided as _numpy_as_strided
 from .fourier import Fourier
 from .linear_algebra import LinearAlgebra
 from .positions import scatter_add, set_at
+from .products import matmul
 
 # Coefficients of W. J. Cody, "Rational Chebyshev approximations for the error function",
 # Mathematics of Computation 23 (1969), 631-637; relative error below 1e-16 in float64.
@@ -107,6 +108,7 @@ class Namespace:
     erf = staticmethod(erf)
     linalg = LinearAlgebra()
     fft = Fourier()
+    matmul = staticmethod(matmul)
     random_bits = staticmethod(random_bits)
     scatter_add = staticmethod(scatter_add)
     set_at = staticmethod(set_at)

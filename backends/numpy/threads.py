@@ -185,10 +185,12 @@ def share(items: int, body: Callable[[int, int], Any], grain: int = 1) -> None:
         for start, stop in itertools.pairwise(edges[1:]):
             _pool.tasks.put((_quietly(body), start, stop, done))
         failed = None
+        _inside.on = True
         try:
             body(0, edges[1])
         except BaseException as error:
             failed = error
+        _inside.on = False
         for _ in range(parts - 1):
             failed = done.get() or failed
     finally:
@@ -201,10 +203,17 @@ def _alone(items: int, body: Callable[[int, int], Any]) -> None:
     if count() == 1 or getattr(_inside, "on", False):
         body(0, items)
         return
-    _enter()
-    try:
+    with alone():
         body(0, items)
-    finally:
+
+
+class alone:
+    """A context in which BLAS uses one thread."""
+
+    def __enter__(self) -> None:
+        _enter()
+
+    def __exit__(self, *error: object) -> None:
         _leave()
 
 
