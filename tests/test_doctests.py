@@ -12,6 +12,7 @@ import sys
 import pytest
 
 import nnlite
+from nnlite.backends.numpy.first_use import available
 from nnlite.ops._public import FUNCTIONS, METHODS
 
 MODULES = [
@@ -19,8 +20,10 @@ MODULES = [
     *(
         module.name
         for module in pkgutil.walk_packages(nnlite.__path__, "nnlite.")
-        # What needs CuPy; what gives `import torch` another meaning as soon as it is imported.
-        if not module.name.startswith("nnlite.backends.cupy.") and module.name != "nnlite.torch._preload"
+        # What needs CuPy or numba; what gives `import torch` another meaning as soon as it is imported.
+        if not module.name.startswith("nnlite.backends.cupy.")
+        and module.name != "nnlite.torch._preload"
+        and (available() or not module.name.startswith("nnlite.backends.numpy.compiled"))
     ),
 ]
 

@@ -8,7 +8,12 @@ too, where they are slower.
 
 from __future__ import annotations
 
+from ..first_use import available
 from ..threads import sgemm_address
+
+if not available():  # importing the files below registers their kernels
+    raise ModuleNotFoundError("compiled kernels need numba, and that NNLITE_COMPILED is not 0", name="numba")
+
 from . import indexing as indexing  # these register their kernels
 from . import normalization as normalization
 from . import pointwise as pointwise
