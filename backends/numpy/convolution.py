@@ -20,7 +20,7 @@ LEAST = 1 << 24
 def _takes_convolution(
     x: Any, weight: Any, bias: Any, *, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> bool:
-    return x.shape[0] > 1 and x.size * weight.size // (weight.shape[1] * groups) >= LEAST and count() > 1
+    return x.shape[0] > 1 and x.size * weight.shape[0] * math.prod(weight.shape[2:]) // groups >= LEAST and count() > 1
 
 
 def _takes_input(g: Any, weight: Any, *, sizes: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> bool:
