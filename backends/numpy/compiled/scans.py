@@ -21,8 +21,12 @@ GRAIN = 1 << 17
 _TYPES = {np.dtype(kind) for kind in (np.float32, np.float64, np.int64)}
 
 
-def _takes(x: Any, *, axis: int, largest: bool = False) -> bool:
+def _takes(x: Any, *, axis: int) -> bool:
     return worth(x.size, LEAST) and x.size > 0 and axis == x.ndim - 1 and x.dtype in _TYPES
+
+
+def _takes_extreme(x: Any, *, axis: int, largest: bool) -> bool:
+    return _takes(x, axis=axis)
 
 
 def _run(function: Any, x: np.ndarray, out: np.ndarray) -> np.ndarray:
@@ -46,7 +50,7 @@ def cumprod(x: np.ndarray, *, axis: int) -> np.ndarray:
     return _run(load("scans").RUNNING[1], x, np.empty(x.shape, x.dtype))
 
 
-@kernel("last_extreme", table=OVERRIDES, when=_takes, above=True)
+@kernel("last_extreme", table=OVERRIDES, when=_takes_extreme, above=True)
 def last_extreme(x: np.ndarray, *, axis: int, largest: bool) -> np.ndarray:
     """A thousand rows of a thousand float32: positions in 1.7 ms in place of 16."""
     return _run(load("scans").EXTREMES[largest], x, np.empty(x.shape, np.int64))
