@@ -27,6 +27,7 @@ import numpy as np
 import torch
 
 import nnlite
+from nnlite._unavailable import Unavailable
 from nnlite.backends import backend_of
 
 try:
@@ -102,10 +103,16 @@ def at(root: Any, path: str) -> Any:
     return root
 
 
+NOT_OFFERED = ("native_", "sparse.")
+"""PyTorch's own layers below the public functions, and what takes sparse tensors."""
+
+
 def named(name: str) -> Any:
-    """nnlite's function or method of a name in the database, None where there is none."""
+    """nnlite's function or method of a name in the database, None where there is none or only one that refuses."""
     name = name.removeprefix("Tensor.")
-    found = at(nnlite, name)
+    found = None if name.startswith(NOT_OFFERED) else at(nnlite, name)
+    if isinstance(found, Unavailable):
+        return None
     return found if callable(found) else getattr(nnlite.Tensor, name, None)
 
 
