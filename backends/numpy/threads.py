@@ -1,8 +1,8 @@
-"""How many threads work on the CPU: in the products of matrices, which NumPy's BLAS shares out, and in parts of other
-operations, which a few threads of ours share.
+"""How many threads work on the CPU, and the few threads of ours that share the parts of an operation.
 
-Both never run at once: while parts are shared out here BLAS uses one thread. Two pools that wait actively for work take
-the processors from one another (up to 80 times slower, measured with OpenBLAS and OpenMP on two cores).
+BLAS has threads too, which wait actively for work after each product. Two pools that do so take the processors from one
+another (up to 80 times slower, measured with OpenBLAS and OpenMP on two cores), so while parts are shared out here BLAS
+uses one thread, and ours sleep when there is nothing to do.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ class _Pool:
                 self.started += 1
 
     def _work(self) -> None:
+        _inside.on = True
         while True:
             body, start, stop, done = self.tasks.get()
             try:
@@ -106,40 +107,40 @@ class _Pool:
 
 _pool = _Pool()
 _inside = threading.local()
+"""``on`` in a thread that does a part: nothing is shared out further there."""
+
 _regions = 0
 _regions_lock = threading.Lock()
 _blas_before = 1
+_wanted: int | None = None
 
 
 def _after_fork() -> None:
-    global _pool, _regions
-    _pool = _Pool()
-    _regions = 0
+    global _pool, _regions, _regions_lock
+    _pool, _regions, _regions_lock = _Pool(), 0, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-@functools.cache
-def _count() -> list[int]:
-    """The number of threads, in a list of one: what BLAS takes at the start."""
-    control = blas_control()
-    return [control[0]() if control is not None else os.cpu_count() or 1]
-
-
 def count() -> int:
-    """How many threads operations may use."""
-    return _count()[0]
+    """How many threads operations may use: as many as BLAS at the start."""
+    global _wanted
+    if _wanted is None:
+        control = blas_control()
+        _wanted = control[0]() if control is not None else os.cpu_count() or 1
+    return _wanted
 
 
 def set_count(threads: int) -> bool:
     """Set how many threads operations use; False where NumPy's BLAS cannot be told."""
+    global _wanted
     control = blas_control()
     if control is None:
         return False
     control[1](threads)
-    _count()[0] = threads
+    _wanted = threads
     return True
 
 
@@ -180,21 +181,19 @@ def share(items: int, body: Callable[[int, int], Any], grain: int = 1) -> None:
     _pool.ensure(parts - 1)
     done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
     edges = [items * i // parts for i in range(parts + 1)]
-    _enter()
-    try:
+    failed = None
+    with alone():
         for start, stop in itertools.pairwise(edges[1:]):
-            _pool.tasks.put((_quietly(body), start, stop, done))
-        failed = None
-        _inside.on = True
+            _pool.tasks.put((body, start, stop, done))
         try:
+            _inside.on = True
             body(0, edges[1])
         except BaseException as error:
             failed = error
-        _inside.on = False
+        finally:
+            _inside.on = False
         for _ in range(parts - 1):
             failed = done.get() or failed
-    finally:
-        _leave()
     if failed is not None:
         raise failed
 
@@ -215,13 +214,3 @@ class alone:
 
     def __exit__(self, *error: object) -> None:
         _leave()
-
-
-def _quietly(body: Callable[[int, int], Any]) -> Callable[[int, int], Any]:
-    """The body, in a thread where nothing is shared out further."""
-
-    def run(start: int, stop: int) -> None:
-        _inside.on = True
-        body(start, stop)
-
-    return run
