@@ -34,6 +34,7 @@ COMPILED, ALONE, TORCH = "nnlite, fast", "nnlite, NumPy alone", "PyTorch"
 VARIANTS = {COMPILED: "nnlite", ALONE: "nnlite", TORCH: "torch"}
 """What runs, and the library it imports."""
 
+ROOT = Path(__file__).resolve().parent.parent
 LIMITS = Path(__file__).with_name("limits.json")
 SLACK = 1.5
 
@@ -85,6 +86,7 @@ def in_process(
 ) -> dict[str, float]:
     """``measure`` in a process of its own."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment["NNLITE_COMPILED"] = "0" if variant == ALONE else "1"
     task = json.dumps([VARIANTS[variant], name, threads, seconds, sizes or {}])
     command = [sys.executable, __file__, "--worker", task]

@@ -14,16 +14,14 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import carray, types
 from numba.extending import intrinsic
 
 from .blas import NORMAL, TRANSPOSED, sgemm
 from .elementary import bits_of_float, exp, float_of_bits
+from .jit import compiled
 from .lanes import peek, poke
 
-_OPTIONS: Any = {
-    "nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"},
-}  # fmt: skip
 _0, _1, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
 _SIGN, _REST = np.int32(31), np.int32(0x7FFFFFFF)
 ADDED, SHOWN = 1, 2
@@ -45,21 +43,21 @@ _floats = _pointer(types.float32, ir.FloatType())
 _bytes = _pointer(types.uint8, ir.IntType(8))
 
 
-@njit(**_OPTIONS)
-def _ordered(x):  # type: ignore[no-untyped-def]
+@compiled
+def _ordered(x):
     """The whole number that is as much larger or smaller as a float32: LLVM finds the largest of these by vectors. It
     is its own inverse on the bits."""
     bits = bits_of_float(x)
     return bits ^ ((bits >> _SIGN) & _REST)
 
 
-@njit(**_OPTIONS)
-def _float(ordered):  # type: ignore[no-untyped-def]
+@compiled
+def _float(ordered):
     return float_of_bits(ordered ^ ((ordered >> _SIGN) & _REST))
 
 
-@njit(**_OPTIONS)
-def _mask(scores, at, count, scale, kind, added, shown, place, step):  # type: ignore[no-untyped-def]
+@compiled
+def _mask(scores, at, count, scale, kind, added, shown, place, step):
     """A row of scores times ``scale``, with its mask."""
     if kind == ADDED:
         if step == 1:
@@ -77,16 +75,16 @@ def _mask(scores, at, count, scale, kind, added, shown, place, step):  # type: i
             poke(scores, at + j, peek(scores, at + j) * scale)
 
 
-@njit(**_OPTIONS)
-def _largest(scores, at, count):  # type: ignore[no-untyped-def]
+@compiled
+def _largest(scores, at, count):
     top = _ordered(-_INF)
     for j in range(count):
         top = max(top, _ordered(peek(scores, at + j)))
     return _float(top)
 
 
-@njit(**_OPTIONS)
-def _exponentials(scores, at, count, top):  # type: ignore[no-untyped-def]
+@compiled
+def _exponentials(scores, at, count, top):
     """exp of a row less ``top``, in place, and their sum."""
     total = _0
     for j in range(count):
@@ -96,14 +94,14 @@ def _exponentials(scores, at, count, top):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(**_OPTIONS)
-def _seen(causal, row, first, count):  # type: ignore[no-untyped-def]
+@compiled
+def _seen(causal, row, first, count):
     """How many of ``count`` keys from ``first`` on a row sees."""
     return max(0, min(count, row + 1 - first)) if causal else count
 
 
-@njit(**_OPTIONS)
-def forward(blas, sizes, scale, causal, tile, q_at, k_at, v_at, mask_at, out_at, sums, start, stop, scores, state):  # type: ignore[no-untyped-def]
+@compiled
+def forward(blas, sizes, scale, causal, tile, q_at, k_at, v_at, mask_at, out_at, sums, start, stop, scores, state):
     """The heads from ``start`` to ``stop`` of all batches.
 
     ``q_at`` and so on are (address, distances of batches, heads, rows); ``mask_at`` also has the distance of keys and
@@ -158,8 +156,8 @@ def forward(blas, sizes, scale, causal, tile, q_at, k_at, v_at, mask_at, out_at,
                 poke(sums, item * queries + first + i, top + np.float32(np.log(total)) if seen else _INF)
 
 
-@njit(**_OPTIONS)
-def _weights(scores, down, at, count, total, common, scale):  # type: ignore[no-untyped-def]
+@compiled
+def _weights(scores, down, at, count, total, common, scale):
     """A row of weights in place of masked scores, and of the scores' gradients in place of the weights'."""
     for j in range(count):
         weight = exp(peek(scores, at + j) - total)
@@ -167,15 +165,15 @@ def _weights(scores, down, at, count, total, common, scale):  # type: ignore[no-
         poke(down, at + j, (peek(down, at + j) - common) * weight * scale)
 
 
-@njit(**_OPTIONS)
-def _clear(x, at, step, rows, count):  # type: ignore[no-untyped-def]
+@compiled
+def _clear(x, at, step, rows, count):
     for i in range(rows):
         for j in range(count):
             poke(x, at + i * step + j, _0)
 
 
-@njit(**_OPTIONS)
-def backward(blas, sizes, scale, causal, tile, q_at, k_at, v_at, mask_at, out_at, g_at,  # type: ignore[no-untyped-def]
+@compiled
+def backward(blas, sizes, scale, causal, tile, q_at, k_at, v_at, mask_at, out_at, g_at,
              gq_at, gk_at, gv_at, sums, start, stop, scores, down):  # fmt: skip
     """The gradients of the heads from ``start`` to ``stop``. Workspace: scores and down, (rows, keys) of a tile."""
     heads, queries, keys, size, values = sizes

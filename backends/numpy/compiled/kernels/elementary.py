@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-INLINE: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
-"""Options of small functions, which LLVM puts into the loops that call them."""
+from .jit import inlined
 
 _f = np.float32
 
@@ -65,7 +64,7 @@ _ZERO, _ONE, _INF = _f(0), _f(1), _f(np.inf)
 _BIAS, _FRACTION = np.int32(127), np.int32(23)
 
 
-@njit(**INLINE)
+@inlined
 def exp(x: Any) -> Any:
     """e^x: 2^k times the exponential of what is left, the factor in two halves so that small results round as they
     should."""
@@ -87,7 +86,7 @@ _MAGIC = _f(1.5 * 2**23)
 _BITS_OF_ONE = np.int32(0x3F800000)
 
 
-@njit(**INLINE)
+@inlined
 def exp_of_negative(x: Any) -> Any:
     """e^x for x <= 0, 0 where that is below the normal numbers: two thirds of the instructions."""
     bounded = _LOWEST if x < _LOWEST else x
@@ -108,7 +107,7 @@ _ROOT_HALF_BITS = np.int32(0x3F3504F3)
 _FRACTION_BITS = np.int32(0x007FFFFF)
 
 
-@njit(**INLINE)
+@inlined
 def log(x: Any) -> Any:
     """The natural logarithm of a positive normal number; others give anything."""
     raised = np.int32(bits_of_float(x) - _ROOT_HALF_BITS)

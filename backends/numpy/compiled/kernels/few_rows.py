@@ -10,15 +10,13 @@ from typing import Any
 
 import llvmlite.binding as binding
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .jit import compiled
 from .lanes import LANES, peek, poke
 
-OPTIONS: Any = {
-    "nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"},
-}  # fmt: skip
 _LONG = binding.get_host_cpu_features().get("avx512f", False)
 VECTORS = 2 if _LONG else 1
 WIDTH = VECTORS * LANES
@@ -81,8 +79,8 @@ def _tile(rows: int) -> Any:
 _many, _some, _one = _tile(_MANY), _tile(_SOME), _tile(1)
 
 
-@njit(**OPTIONS)
-def lay_out(matrix, depth, step, columns, across, panels):  # type: ignore[no-untyped-def]
+@compiled
+def lay_out(matrix, depth, step, columns, across, panels):
     """The panels of a matrix whose number (k, j) is at ``k step + j across``: (depth, WIDTH) for each WIDTH columns,
     with zeros beyond the last."""
     for first in range(0, columns, WIDTH):
@@ -101,8 +99,8 @@ def lay_out(matrix, depth, step, columns, across, panels):  # type: ignore[no-un
                 poke(panels, at + k * WIDTH + j, 0.0)
 
 
-@njit(**OPTIONS)
-def times(a, at, step, rows, panels, depth, columns, out, pitch):  # type: ignore[no-untyped-def]
+@compiled
+def times(a, at, step, rows, panels, depth, columns, out, pitch):
     """Rows of ``a``, from ``at`` on at distances ``step``, times a matrix in panels, into the rows of ``out``.
 
     Each sum goes along the depth in order, whatever the number of rows."""

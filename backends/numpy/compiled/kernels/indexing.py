@@ -9,17 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from .jit import exact
 from .lanes import peek, poke
-
-_OPTIONS: Any = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 ADD, MULTIPLY, MAXIMUM, MINIMUM = range(4)
 
 
-@njit(**_OPTIONS)
-def _combined(kind, a, b):  # type: ignore[no-untyped-def]
+@exact
+def _combined(kind, a, b):
     """Two numbers as one; what is not a number stays, as with NumPy's functions."""
     if kind == ADD:
         return a + b
@@ -30,8 +28,8 @@ def _combined(kind, a, b):  # type: ignore[no-untyped-def]
     return a if a <= b or a != a else b
 
 
-@njit(**_OPTIONS)
-def _place(p, size):  # type: ignore[no-untyped-def]
+@exact
+def _place(p, size):
     """A position counted from the start; -1 for one that does not exist."""
     if np.uint64(p) < np.uint64(size):
         return p
@@ -39,8 +37,8 @@ def _place(p, size):  # type: ignore[no-untyped-def]
     return p if np.uint64(p) < np.uint64(size) else -1
 
 
-@njit(**_OPTIONS)
-def rows(kind, target, where, values, size, row, lead, low, high):  # type: ignore[no-untyped-def]
+@exact
+def rows(kind, target, where, values, size, row, lead, low, high):
     """Reduce rows of values (lead, where, row) into target (lead, size, row), into those rows of ``size`` alone
     that lie from ``low`` up to ``high``."""
     count = len(where)
@@ -58,8 +56,8 @@ def rows(kind, target, where, values, size, row, lead, low, high):  # type: igno
 
 
 def _along(kind: int) -> Any:
-    @njit(**_OPTIONS)
-    def along(target, outer, where, inner, values, size, step, start, stop, first, last):  # type: ignore[no-untyped-def]
+    @exact
+    def along(target, outer, where, inner, values, size, step, start, stop, first, last):
         """Reduce values (outer, n, inner), at ``where`` of the same shape along an axis, into the target at
         ``outer[i] + step where[i, k, j] + inner[j]``; i from ``start`` to ``stop``, j from ``first`` to ``last``."""
         width = len(inner)
@@ -91,8 +89,8 @@ ALONG = tuple(map(_along, range(4)))
 """One function for each way to reduce: here a choice in the loop would take longer than the rest of it."""
 
 
-@njit(**_OPTIONS)
-def take_along(source, outer, where, inner, out, size, step, start, stop):  # type: ignore[no-untyped-def]
+@exact
+def take_along(source, outer, where, inner, out, size, step, start, stop):
     """The reverse: ``out`` (outer, n, inner), its lines of ``inner`` from ``start`` to ``stop``, from the source."""
     width = len(inner)
     count = len(where) // (len(outer) * width)

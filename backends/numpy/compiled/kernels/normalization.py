@@ -6,19 +6,11 @@ result. Sums run in float32 over pieces, and from piece to piece in float64.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 
+from .jit import compiled
 from .lanes import peek, poke
 
-_OPTIONS: Any = {
-    "nogil": True,
-    "cache": True,
-    "error_model": "numpy",
-    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
-}
 _0, _1 = np.float32(0), np.float32(1)
 
 PIECE = 4096
@@ -26,8 +18,8 @@ PIECE = 4096
 _ROWS = PIECE // 64
 
 
-@njit(**_OPTIONS)
-def _sum(x, at, count):  # type: ignore[no-untyped-def]
+@compiled
+def _sum(x, at, count):
     total = 0.0
     for first in range(at, at + count, PIECE):
         part = _0
@@ -37,8 +29,8 @@ def _sum(x, at, count):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(**_OPTIONS)
-def _squares(x, at, count, mean):  # type: ignore[no-untyped-def]
+@compiled
+def _squares(x, at, count, mean):
     """The sum of (x - mean)^2."""
     total = 0.0
     for first in range(at, at + count, PIECE):
@@ -50,8 +42,8 @@ def _squares(x, at, count, mean):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(**_OPTIONS)
-def _products(g, x, at, count, mean):  # type: ignore[no-untyped-def]
+@compiled
+def _products(g, x, at, count, mean):
     """The sums of g and of g (x - mean)."""
     total, product = 0.0, 0.0
     for first in range(at, at + count, PIECE):
@@ -68,8 +60,8 @@ def _products(g, x, at, count, mean):  # type: ignore[no-untyped-def]
 # Channels
 
 
-@njit(**_OPTIONS)
-def channels(images, each, x, weight, bias, eps, fixed, out, mean, var, inverse, start, stop):  # type: ignore[no-untyped-def]
+@compiled
+def channels(images, each, x, weight, bias, eps, fixed, out, mean, var, inverse, start, stop):
     """Batch norm of the channels from ``start`` to ``stop`` of x (N, C, L), flat, with the mean and variance of
     each, or with given mean and inverse (``fixed``)."""
     depth, count = len(weight), images * each
@@ -91,8 +83,8 @@ def channels(images, each, x, weight, bias, eps, fixed, out, mean, var, inverse,
                 poke(out, p, (peek(x, p) - centre) * scale + shift)
 
 
-@njit(**_OPTIONS)
-def channels_gradient(images, each, g, x, weight, mean, inverse, training, wanted, gx, gw, gb, start, stop):  # type: ignore[no-untyped-def]
+@compiled
+def channels_gradient(images, each, g, x, weight, mean, inverse, training, wanted, gx, gw, gb, start, stop):
     """The gradients of ``channels``."""
     depth, count = len(weight), images * each
     for c in range(start, stop):
@@ -118,8 +110,8 @@ def channels_gradient(images, each, g, x, weight, mean, inverse, training, wante
                     poke(gx, p, peek(g, p) * scale)
 
 
-@njit(**_OPTIONS)
-def columns(images, part, scale, x, weight, bias, eps, fixed, out, mean, var, inverse, start, stop):  # type: ignore[no-untyped-def]
+@compiled
+def columns(images, part, scale, x, weight, bias, eps, fixed, out, mean, var, inverse, start, stop):
     """Batch norm of the columns from ``start`` to ``stop`` of x (N, C), flat; ``part`` and ``scale`` are workspace,
     (C)."""
     depth = len(weight)
@@ -156,8 +148,8 @@ def columns(images, part, scale, x, weight, bias, eps, fixed, out, mean, var, in
             poke(out, at + c, (peek(x, at + c) - peek(mean, c)) * peek(scale, c) + peek(bias, c))
 
 
-@njit(**_OPTIONS)
-def columns_gradient(  # type: ignore[no-untyped-def]
+@compiled
+def columns_gradient(
     images, part, other, scale, g, x, weight, mean, inverse, training, wanted, gx, gw, gb, start, stop
 ):
     """The gradients of ``columns``."""
@@ -197,8 +189,8 @@ def columns_gradient(  # type: ignore[no-untyped-def]
 # Rows
 
 
-@njit(**_OPTIONS)
-def rows(count, x, weight, bias, spread, eps, centred, out, mean, inverse, start, stop):  # type: ignore[no-untyped-def]
+@compiled
+def rows(count, x, weight, bias, spread, eps, centred, out, mean, inverse, start, stop):
     """The rows from ``start`` to ``stop`` of x (R, D), flat, each brought to mean 0 (``centred``) and mean square 1.
 
     Each number of weight and bias is for ``spread`` neighbours; a row begins where the row before ended, and again at
@@ -224,8 +216,8 @@ def rows(count, x, weight, bias, spread, eps, centred, out, mean, inverse, start
                 poke(out, p, (peek(x, p) - centre) * factor + shift)
 
 
-@njit(**_OPTIONS)
-def rows_gradient(count, g, x, weight, spread, centred, wanted, affine, mean, inverse, gx, gw, gb, start, stop):  # type: ignore[no-untyped-def]
+@compiled
+def rows_gradient(count, g, x, weight, spread, centred, wanted, affine, mean, inverse, gx, gw, gb, start, stop):
     """The gradients of ``rows``: those of the input are written to gx; those of weight and bias, if there are any
     (``affine``), are added to gw and gb."""
     per_row = count // spread

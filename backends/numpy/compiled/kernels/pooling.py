@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .jit import in_order
 from .lanes import LANES, peek, poke
-
-_OPTIONS: Any = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 
 
 @intrinsic
@@ -69,8 +68,8 @@ def _largest_of_16(context: Any, x: Any, at: Any, starts: Any, p: Any, offsets: 
     return signature, generate
 
 
-@njit(**_OPTIONS)
-def _largest_of(x, at, starts, p, offsets, first, values, where, to):  # type: ignore[no-untyped-def]
+@in_order
+def _largest_of(x, at, starts, p, offsets, first, values, where, to):
     """The same for one position."""
     best, place = peek(x, at + starts[p] + offsets[0]), first[p]
     for k in range(1, len(offsets)):
@@ -81,8 +80,8 @@ def _largest_of(x, at, starts, p, offsets, first, values, where, to):  # type: i
     poke(where, to, place)
 
 
-@njit(**_OPTIONS)
-def _surround(x, at, height, width, around, pitch, top, left):  # type: ignore[no-untyped-def]
+@in_order
+def _surround(x, at, height, width, around, pitch, top, left):
     """A plane written into the middle of ``around``."""
     for y in range(height):
         to, source = (top + y) * pitch + left, at + y * width
@@ -90,8 +89,8 @@ def _surround(x, at, height, width, around, pitch, top, left):  # type: ignore[n
             poke(around, to + i, peek(x, source + i))
 
 
-@njit(**_OPTIONS)
-def largest(x, height, width, around, pitch, top, left, starts, offsets, first, values, where, start, stop):  # type: ignore[no-untyped-def]
+@in_order
+def largest(x, height, width, around, pitch, top, left, starts, offsets, first, values, where, start, stop):
     """The maxima of the planes from ``start`` to ``stop``, and the number of the place in its window of each: of the
     first of equal ones, and of the last NaN; ``first`` where all are minus infinity.
 
@@ -114,8 +113,8 @@ def largest(x, height, width, around, pitch, top, left, starts, offsets, first, 
             _largest_of_16(source, at, starts, p, offsets, first, values, where, to + p)
 
 
-@njit(**_OPTIONS)
-def positions_of(where, starts, offsets, out, start, stop):  # type: ignore[no-untyped-def]
+@in_order
+def positions_of(where, starts, offsets, out, start, stop):
     """The places of the planes from ``start`` to ``stop`` as positions on the plane."""
     positions = len(starts)
     for plane in range(start, stop):
@@ -124,8 +123,8 @@ def positions_of(where, starts, offsets, out, start, stop):  # type: ignore[no-u
             poke(out, to + p, np.int64(peek(starts, p) + peek(offsets, np.int64(peek(where, to + p)))))
 
 
-@njit(**_OPTIONS)
-def scatter(g, where, starts, offsets, size, out, start, stop):  # type: ignore[no-untyped-def]
+@in_order
+def scatter(g, where, starts, offsets, size, out, start, stop):
     """Zeros on the planes from ``start`` to ``stop`` of ``out``, and each number of ``g`` added at its place."""
     positions = len(starts)
     for plane in range(start, stop):

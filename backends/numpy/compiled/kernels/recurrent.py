@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from .elementary import INLINE, exp
-from .few_rows import OPTIONS, WIDTH, times
+from .elementary import exp
+from .few_rows import WIDTH, times
 from .few_rows import lay_out as lay_out
+from .jit import compiled, inlined
 from .lanes import peek, poke
 
 _f = np.float32
@@ -26,13 +26,13 @@ _FIRST = np.int64(0)
 """A plain 0 is a type of its own, for which functions would be compiled once more."""
 
 
-@njit(**INLINE)
+@inlined
 def sigmoid(x: Any) -> Any:
     """1 / (1 + e^-x)."""
     return _1 / (_1 + exp(-x))
 
 
-@njit(**INLINE)
+@inlined
 def tanh(x: Any) -> Any:
     """By a polynomial near 0, elsewhere by exp; at most 2 units in the last place off."""
     size = abs(x)
@@ -42,26 +42,26 @@ def tanh(x: Any) -> Any:
     return near if size < _SMALL else (far if x > _0 else -far)
 
 
-@njit(**OPTIONS)
-def _sigmoids(gates, at, products, place, shift, first, last):  # type: ignore[no-untyped-def]
+@compiled
+def _sigmoids(gates, at, products, place, shift, first, last):
     for j in range(first, last):
         poke(gates, at + j, sigmoid(peek(gates, at + j) + peek(products, place + j) + peek(shift, j)))
 
 
-@njit(**OPTIONS)
-def _tanhs(gates, at, products, place, shift, first, last):  # type: ignore[no-untyped-def]
+@compiled
+def _tanhs(gates, at, products, place, shift, first, last):
     for j in range(first, last):
         poke(gates, at + j, tanh(peek(gates, at + j) + peek(products, place + j) + peek(shift, j)))
 
 
-@njit(**OPTIONS)
-def _copy(source, at, target, to, count):  # type: ignore[no-untyped-def]
+@compiled
+def _copy(source, at, target, to, count):
     for j in range(count):
         poke(target, to + j, peek(source, at + j))
 
 
-@njit(**OPTIONS)
-def _add(target, to, source, at, count):  # type: ignore[no-untyped-def]
+@compiled
+def _add(target, to, source, at, count):
     for j in range(count):
         poke(target, to + j, peek(target, to + j) + peek(source, at + j))
 
@@ -71,8 +71,8 @@ def pitch_of(columns: int) -> int:
     return (columns + WIDTH - 1) // WIDTH * WIDTH
 
 
-@njit(**OPTIONS)
-def lstm(begins, counts, size, panels, shift, gates, cells, out, h, c, start, stop, pitch, products):  # type: ignore[no-untyped-def]
+@compiled
+def lstm(begins, counts, size, panels, shift, gates, cells, out, h, c, start, stop, pitch, products):
     """Forward: ``gates`` hold the products of the inputs and get the gates; ``h`` and ``c`` become the last states.
     Workspace: products (sequences, pitch_of(4 size))."""
     for s in range(len(begins)):
@@ -95,8 +95,8 @@ def lstm(begins, counts, size, panels, shift, gates, cells, out, h, c, start, st
             _copy(h, state, out, to, size)
 
 
-@njit(**OPTIONS)
-def lstm_gradient(begins, counts, size, panels, gates, cells, out, first_h, first_c, has_g, g_out, down_h, down_c,  # type: ignore[no-untyped-def]
+@compiled
+def lstm_gradient(begins, counts, size, panels, gates, cells, out, first_h, first_c, has_g, g_out, down_h, down_c,
                   g_gates, h_before, start, stop, pitch, products):  # fmt: skip
     """Backward: the gradients of the gates before their functions, and the states before each row. ``down_h`` and
     ``down_c`` are the gradients of the last states and become those of the first. Workspace: products (sequences,
@@ -143,8 +143,8 @@ def lstm_gradient(begins, counts, size, panels, gates, cells, out, first_h, firs
             _copy(products, i * pitch, down_h, (start + i) * size, size)
 
 
-@njit(**OPTIONS)
-def gru(begins, counts, size, panels, shift, inner_shift, gates, inner, out, h, start, stop, pitch, products):  # type: ignore[no-untyped-def]
+@compiled
+def gru(begins, counts, size, panels, shift, inner_shift, gates, inner, out, h, start, stop, pitch, products):
     """Forward, as for ``lstm``; ``inner`` gets W_hn h + b_hn. Workspace: products (sequences, pitch_of(3 size))."""
     for s in range(len(begins)):
         rows = min(stop, counts[s]) - start
@@ -166,8 +166,8 @@ def gru(begins, counts, size, panels, shift, inner_shift, gates, inner, out, h, 
             _copy(h, state, out, to, size)
 
 
-@njit(**OPTIONS)
-def gru_gradient(begins, counts, size, panels, gates, inner, out, first_h, has_g, g_out, down, g_hidden, to_n,  # type: ignore[no-untyped-def]
+@compiled
+def gru_gradient(begins, counts, size, panels, gates, inner, out, first_h, has_g, g_out, down, g_hidden, to_n,
                  h_before, start, stop, pitch, products):  # fmt: skip
     """Backward: the gradients of W_hh h + b_hh in ``g_hidden``, and in ``to_n`` that of the input's part of n.
     Workspace as for ``lstm_gradient``."""

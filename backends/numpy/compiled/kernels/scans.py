@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
 from .indexing import ADD, MULTIPLY
+from .jit import exact
 from .lanes import peek, poke
-
-_OPTIONS: Any = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 
 def _running(kind: int) -> Any:
-    @njit(**_OPTIONS)
-    def running(x, out, n, start, stop):  # type: ignore[no-untyped-def]
+    @exact
+    def running(x, out, n, start, stop):
         """Running sums or products of the rows of ``n`` numbers from ``start`` to ``stop``, added in their order. Four
         rows at a time, since each number waits for the one before it."""
         row = start
@@ -46,8 +43,8 @@ RUNNING = (_running(ADD), _running(MULTIPLY))
 
 
 def _extremes(largest: bool) -> Any:
-    @njit(**_OPTIONS)
-    def extremes(x, out, n, start, stop):  # type: ignore[no-untyped-def]
+    @exact
+    def extremes(x, out, n, start, stop):
         """For each number the position in its row of the extreme so far, the last of equal ones, or the last NaN."""
         for at in range(start * n, stop * n, n):
             j = 0

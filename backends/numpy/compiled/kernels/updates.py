@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 
+from .jit import in_order
 from .lanes import peek, poke
 
-_OPTIONS: Any = {
-    "nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"},
-}  # fmt: skip
 
-
-@njit(**_OPTIONS)
-def adam(p, m, v, g, sign, kept, decay, to_m, of_v, to_v, small, step, start, stop):  # type: ignore[no-untyped-def]
+@in_order
+def adam(p, m, v, g, sign, kept, decay, to_m, of_v, to_v, small, step, start, stop):
     """p <- kept p - step m / (sqrt(v) + small), with the averages of the gradient sign g + decay p."""
     for i in range(start, stop):
         number, mean, square = peek(p, i), peek(m, i), peek(v, i)
@@ -29,8 +23,8 @@ def adam(p, m, v, g, sign, kept, decay, to_m, of_v, to_v, small, step, start, st
         poke(p, i, number * kept - mean / (np.sqrt(square) + small) * step)
 
 
-@njit(**_OPTIONS)
-def momentum(p, buffer, g, sign, decay, kept, taken, of_g, of_buffer, lr, start, stop):  # type: ignore[no-untyped-def]
+@in_order
+def momentum(p, buffer, g, sign, decay, kept, taken, of_g, of_buffer, lr, start, stop):
     """p <- p - lr (of_g g + of_buffer b), or p - lr b where of_g is 0, with b <- kept b + taken g for the gradient
     g, which is sign g + decay p."""
     for i in range(start, stop):
@@ -45,8 +39,8 @@ def momentum(p, buffer, g, sign, decay, kept, taken, of_g, of_buffer, lr, start,
         poke(p, i, number - lr * moved)
 
 
-@njit(**_OPTIONS)
-def descent(p, g, sign, decay, lr, start, stop):  # type: ignore[no-untyped-def]
+@in_order
+def descent(p, g, sign, decay, lr, start, stop):
     """p <- p - lr (sign g + decay p)."""
     for i in range(start, stop):
         number, gradient = peek(p, i), sign * peek(g, i)
