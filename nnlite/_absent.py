@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from ._unavailable import Unavailable
+
+__all__ = [
+    "device_count",
+    "empty_cache",
+    "is_available",
+    "is_bf16_supported",
+    "is_initialized",
+    "manual_seed",
+    "manual_seed_all",
+    "max_memory_allocated",
+    "max_memory_reserved",
+    "memory_allocated",
+    "memory_reserved",
+    "reset_peak_memory_stats",
+    "seed",
+    "seed_all",
+]
 
 _NEED_A_DEVICE = {
     "Event", "Stream", "StreamContext", "compile_shader", "current_allocated_memory", "current_device",
@@ -16,27 +34,34 @@ _NEED_A_DEVICE = {
 }  # fmt: skip
 
 
-class AbsentDevice:
-    """The answers about a device type that there is none of: no, none, and errors for what needs one."""
+def is_available(*args: Any) -> bool:
+    """False: there are no such devices."""
+    return False
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
 
-    def is_available(self, *args: Any) -> bool:
-        """False: there are no such devices."""
-        return False
+def device_count(*args: Any) -> int:
+    """0: there are no such devices, and nothing is on them."""
+    return 0
 
-    def device_count(self, *args: Any) -> int:
-        """0: there are no such devices, and nothing is on them."""
-        return 0
 
-    def nothing(self, *args: Any) -> None:
-        """Nothing: there are no such devices."""
+def empty_cache(*args: Any) -> None:
+    """Nothing: there are no such devices."""
 
-    def missing(self, module: str, name: str) -> Any:
-        """What stands for a function that needs a device: an object that raises NotImplementedError when called."""
+
+is_initialized = is_bf16_supported = is_available
+memory_allocated = memory_reserved = max_memory_allocated = max_memory_reserved = device_count
+manual_seed = manual_seed_all = seed = seed_all = reset_peak_memory_stats = empty_cache
+
+
+def missing(module: str) -> Callable[[str], Any]:
+    """The ``__getattr__`` of such a module: functions that need a device raise NotImplementedError when called."""
+    kind = module.rpartition(".")[2]
+
+    def __getattr__(name: str) -> Any:
         if name not in _NEED_A_DEVICE:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        made = Unavailable(f"torch.{self.kind}.{name}", f"there is no {self.kind} device; nnlite has cpu and cuda")
+        made = Unavailable(f"torch.{kind}.{name}", f"there is no {kind} device; nnlite has cpu and cuda")
         setattr(sys.modules[module], name, made)
         return made
+
+    return __getattr__
