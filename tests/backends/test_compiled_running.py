@@ -1,4 +1,4 @@
-"""Compiled running results along axes whose neighbours lie apart, and running sums of exponentials."""
+"""Compiled running sums, products, extremes and sums of exponentials beside NumPy's and the generic bodies."""
 
 from __future__ import annotations
 
@@ -14,45 +14,70 @@ from nnlite.backends.registry import tables
 pytest.importorskip("numba")
 compiled = pytest.importorskip("nnlite.backends.numpy.compiled.running")
 
-SHAPES = [((7, 40), 0), ((3, 11, 5, 6), 1), ((200, 33), 0), ((1, 17), 0), ((4, 1, 20), 1)]
-EXPONENTIALS = [*SHAPES, ((40, 7), 1), ((3, 900), 1), ((1,), 0), ((130, 100), 1), ((9, 50, 3), 1), ((10_001,), 0)]
+APART = [((7, 40), 0), ((3, 11, 5, 6), 1), ((200, 33), 0), ((1, 17), 0), ((4, 1, 20), 1)]
+IN_ROWS = [(s, len(s) - 1) for s in [(1,), (1000,), (1, 300), (3, 1), (4, 7), (9, 100), (3, 5, 33)]]
+EXPONENTIALS = [*APART, ((40, 7), 1), ((3, 900), 1), ((1,), 0), ((130, 100), 1), ((9, 50, 3), 1), ((10_001,), 0)]
 
 
-@pytest.fixture(params=[1, 3])
-def number_of_threads(request):
+@pytest.fixture(params=[1, 3], ids=lambda n: f"{n} threads")
+def number_of_threads(request, monkeypatch):
+    """So many threads share work from one number on."""
+    monkeypatch.setattr(compiled, "GRAIN", 1)
     before = threads.count()
     threads.set_count(request.param)
     yield request.param
     threads.set_count(before)
 
 
+def normal(shape, kind=np.float32):
+    return (np.random.default_rng(len(shape)).standard_normal(shape) * 3).astype(kind)
+
+
 def numbers(shape, kind=np.float32, special=False):
+    """Whole numbers, many of them equal; and what is not finite."""
     draw = np.random.default_rng(5)
     x = draw.integers(-3, 4, shape).astype(kind)
     if special:
         x[draw.random(shape) < 0.05] = np.nan
         x[draw.random(shape) < 0.2] = np.inf
         x[draw.random(shape) < 0.3] = -np.inf
+        x[draw.random(shape) < 0.1] = -0.0
     return x
 
 
+def same_bits(mine, other):
+    assert mine.dtype == other.dtype
+    np.testing.assert_array_equal(mine, other)
+
+
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64])
-@pytest.mark.parametrize(("shape", "axis"), SHAPES, ids=str)
-def test_sums_and_products(shape, axis, kind, number_of_threads):
-    x = numbers(shape, kind)
-    np.testing.assert_array_equal(compiled.cumsum(x, axis=axis), np.cumsum(x, axis))
-    np.testing.assert_array_equal(compiled.cumprod(x, axis=axis), np.cumprod(x, axis))
-    assert compiled.cumsum(x, axis=axis).dtype == kind
+@pytest.mark.parametrize(("shape", "axis"), [*APART, *IN_ROWS], ids=str)
+def test_sums_and_products_have_the_bits_of_numpy(shape, axis, kind, number_of_threads):
+    x = normal(shape, kind)
+    for given in (x, x[..., ::-1], np.asfortranarray(x), numbers(shape, kind)):
+        same_bits(compiled.cumsum(given, axis=axis), np.cumsum(given, axis))
+        with np.errstate(over="ignore"):
+            same_bits(compiled.cumprod(given, axis=axis), np.cumprod(given, axis))
+    x.flags.writeable = False
+    same_bits(compiled.cumsum(x, axis=axis), np.cumsum(x, axis))
 
 
-@pytest.mark.parametrize("special", [False, True])
-@pytest.mark.parametrize("largest", [False, True])
-@pytest.mark.parametrize(("shape", "axis"), SHAPES, ids=str)
-def test_extremes(shape, axis, largest, special, number_of_threads):
-    for kind in (np.float32, np.float64) if special else (np.float32, np.int64):
-        x = numbers(shape, kind, special)
-        expected = GENERIC["last_extreme"](xp, x, axis=axis, largest=largest)
-        np.testing.assert_array_equal(compiled.last_extreme(x, axis=axis, largest=largest), expected)
+@pytest.mark.parametrize("largest", [True, False])
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize(("shape", "axis"), [*APART, *IN_ROWS], ids=str)
+def test_extremes_are_those_of_the_generic_body(shape, axis, kind, largest, number_of_threads):
+    x = normal(shape, kind)
+    for given in (x, np.sort(x, axis), np.zeros(shape, kind), numbers(shape, kind, special=kind is not np.int64)):
+        expected = GENERIC["last_extreme"](xp, given, axis=axis, largest=largest)
+        same_bits(compiled.last_extreme(given, axis=axis, largest=largest), expected)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_infinity_and_not_a_number_pass_through(axis, number_of_threads):
+    x = np.array([[1, np.inf, 2, -np.inf, 3], [1, 2, np.nan, 4, 5], [0, np.inf, 1, 0, 1]], np.float32)
+    with np.errstate(invalid="ignore"):
+        same_bits(compiled.cumsum(x, axis=axis), np.cumsum(x, axis))
+        same_bits(compiled.cumprod(x, axis=axis), np.cumprod(x, axis))
 
 
 @pytest.mark.parametrize("scale", [1, 100])
@@ -74,13 +99,13 @@ def test_sums_of_exponentials_of_what_is_not_finite(shape, axis):
 
 
 @pytest.mark.parametrize("layout", ["transposed", "repeated"])
-def test_strided_inputs(layout):
+@pytest.mark.parametrize("axis", [0, 1])
+def test_strided_inputs(layout, axis):
     x = numbers((30, 40))
     strided = x.T if layout == "transposed" else np.broadcast_to(x[:1], x.shape)
-    for axis in (0, 1):
-        expected = np.logaddexp.accumulate(strided, axis)
-        np.testing.assert_allclose(compiled.logcumsumexp(strided, axis=axis), expected, rtol=1e-5, atol=1e-5)
-    np.testing.assert_array_equal(compiled.cumsum(strided, axis=0), np.cumsum(strided, 0))
+    expected = np.logaddexp.accumulate(strided, axis)
+    np.testing.assert_allclose(compiled.logcumsumexp(strided, axis=axis), expected, rtol=1e-5, atol=1e-5)
+    same_bits(compiled.cumsum(strided, axis=axis), np.cumsum(strided, axis))
 
 
 @pytest.mark.parametrize("shape", [(300,), (5, 40), (2, 3, 1)], ids=str)
@@ -99,11 +124,17 @@ def test_gradient_of_products(shape, number_of_threads):
     assert not when(large, np.eye(64, dtype=np.float32), large, axis=1)
 
 
+def noted(ran, name, real):
+    return lambda *arguments: ran.append(name) or real(*arguments)
+
+
 def test_the_functions_use_them(monkeypatch):
+    """From the size on at which they pay, which is larger along the last axis; not for smaller arrays."""
     module, ran = first_use.load("running"), []
-    for name in ("sums", "extremes", "log_sums"):
-        real = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *a, name=name, real=real: ran.append(name) or real(*a))
+    for name in ("running", "extremes", "log_sums"):
+        monkeypatch.setattr(module, name, noted(ran, name, getattr(module, name)))
+    for name in ("RUNNING_IN_ROWS", "EXTREMES_IN_ROWS"):
+        monkeypatch.setattr(module, name, tuple(noted(ran, name, f) for f in getattr(module, name)))
     monkeypatch.setattr(first_use, "EVERY_SIZE", False)
     before = threads.count()
     threads.set_count(1)
@@ -111,13 +142,20 @@ def test_the_functions_use_them(monkeypatch):
         x = nnlite.randn(128, 128)
         for part in (x, x[:31]):
             part.cumsum(0), part.cumprod(0), part.cummin(0), part.logcumsumexp(0)
+        for part in (x, x[:127]):
+            part.cumsum(1), part.cumprod(1), part.cummax(1)
     finally:
         threads.set_count(before)
-    assert ran == ["sums", "sums", "extremes", "log_sums"]
+    assert ran == ["running", "running", "extremes", "log_sums", *["RUNNING_IN_ROWS"] * 2, "EXTREMES_IN_ROWS"]
 
 
 def test_empty_and_refused():
-    when = tables[np.ndarray].overrides_["logcumsumexp"].when
-    assert not when(np.zeros((0, 4), np.float32), axis=0)
-    assert not when(np.zeros((100, 100), np.float64), axis=0)
+    overrides = tables[np.ndarray].overrides_
+    assert not overrides["logcumsumexp"].when(np.zeros((0, 4), np.float32), axis=0)
+    assert not overrides["logcumsumexp"].when(np.zeros((100, 100), np.float64), axis=0)
+    takes = overrides["cumsum"].when
+    assert takes(np.zeros((200, 200), np.int64), axis=0) and takes(np.zeros((200, 200), np.int64), axis=1)
+    for array, axis in ((np.zeros((0, 4)), 0), (np.zeros((4, 0)), 1), (np.zeros((200, 200), np.int32), 0),
+                        (np.zeros((4000, 15)), 0), (np.zeros((4000, 1)), 0)):  # fmt: skip
+        assert not takes(array, axis=axis)
     assert nnlite.zeros(0, 4).logcumsumexp(0).shape == (0, 4)

@@ -22,7 +22,6 @@ from . import random as random
 from . import recurrent as recurrent
 from . import rows as rows
 from . import running as running
-from . import scans as scans
 from . import updates as updates
 
 if sgemm_address():
@@ -33,7 +32,6 @@ if sgemm_address():
 def warm_up() -> None:
     """Compile all kernels, or load those that are kept from an earlier run."""
     indexing.warm_up()
-    scans.warm_up()
     normalization.warm_up()
     pointwise.warm_up()
     pooling.warm_up()

@@ -1,18 +1,24 @@
-"""Running results of many columns at once: each step is one for all neighbours, and no number waits for the next."""
+"""Running results.
+
+Where neighbours along the axis lie apart in memory, many columns are taken at once: each step is one for all of them,
+and no number waits for the one before it. Rows are taken one after the other, sums and products four at a time.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from .elementary import exp, log
-from .jit import compiled
+from .jit import compiled, exact
 from .lanes import peek, poke
 
 _0, _1 = np.float32(0), np.float32(1)
 
 
 @compiled
-def sums(x, out, n, inner, product, start, stop):  # type: ignore[no-untyped-def]
+def running(x, out, n, inner, product, start, stop):  # type: ignore[no-untyped-def]
     """Running sums, or products, along the middle axis of x (outer, n, inner), flat, for the outer places from
     ``start`` to ``stop``."""
     for outer in range(start, stop):
@@ -44,6 +50,62 @@ def extremes(x, out, n, inner, largest, best, start, stop):  # type: ignore[no-u
                 better = (v >= b if largest else v <= b) | (v != v)
                 poke(best, i, v if better else b)
                 poke(out, row + i, j if better else peek(out, row - inner + i))
+
+
+def _running_in_rows(product: bool) -> Any:
+    @exact
+    def running(x, out, n, start, stop):
+        """Running sums or products of the rows of ``n`` numbers from ``start`` to ``stop``, added in their order. Four
+        rows at a time, since each number waits for the one before it."""
+        row = start
+        while row + 4 <= stop:
+            a, b, c, d = row * n, row * n + n, row * n + 2 * n, row * n + 3 * n
+            p, q, r, s = peek(x, a), peek(x, b), peek(x, c), peek(x, d)
+            for j in range(n):
+                if j:
+                    if product:
+                        p, q, r, s = p * peek(x, a + j), q * peek(x, b + j), r * peek(x, c + j), s * peek(x, d + j)
+                    else:
+                        p, q, r, s = p + peek(x, a + j), q + peek(x, b + j), r + peek(x, c + j), s + peek(x, d + j)
+                poke(out, a + j, p)
+                poke(out, b + j, q)
+                poke(out, c + j, r)
+                poke(out, d + j, s)
+            row += 4
+        for at in range(row * n, stop * n, n):
+            total = peek(x, at)
+            poke(out, at, total)
+            for j in range(at + 1, at + n):
+                total = total * peek(x, j) if product else total + peek(x, j)
+                poke(out, j, total)
+
+    return running
+
+
+RUNNING_IN_ROWS = (_running_in_rows(False), _running_in_rows(True))
+
+
+def _extremes_in_rows(largest: bool) -> Any:
+    @exact
+    def extremes(x, out, n, start, stop):
+        """For each number the position in its row of the extreme so far, the last of equal ones, or the last NaN."""
+        for at in range(start * n, stop * n, n):
+            j = 0
+            while j < n:  # a new extreme is seldom: a loop of its own until the next one, which needs no choices
+                best, place = peek(x, at + j), j
+                poke(out, at + j, place)
+                j += 1
+                while j < n:
+                    value = peek(x, at + j)
+                    if (value >= best if largest else value <= best) or value != value:
+                        break
+                    poke(out, at + j, place)
+                    j += 1
+
+    return extremes
+
+
+EXTREMES_IN_ROWS = (_extremes_in_rows(False), _extremes_in_rows(True))
 
 
 @compiled
