@@ -12,11 +12,9 @@ import numpy as np
 
 from ..base import DeviceUnavailableError
 from ..deferred import DeferringBackend
-from ..kernels import Override
 from ..registry import register_backend
-
-OVERRIDES: dict[str, Override] = {}
-"""Kernels that beat the generic bodies on this device."""
+from .launch import on_cupy
+from .overrides import bound
 
 _INSTALL = 'install it with: pip install "nnlite-framework[cuda]"'
 _NO_DRIVER, _NO_GPU = 35, 100
@@ -222,4 +220,6 @@ def register() -> None:
     reason = missing_package()
     if reason is not None:
         raise DeviceUnavailableError(reason)
-    register_backend(CupyBackend(importlib.import_module("cupy")), OVERRIDES)
+    cupy = importlib.import_module("cupy")
+    backend = CupyBackend(cupy)
+    register_backend(backend, bound(on_cupy(cupy, backend.xp)))

@@ -1,0 +1,23 @@
+"""CUDA kernels on the CPU, so that wrappers and kernels are tested together on the strict device.
+
+``NNLITE_EMULATE_CUDA=1`` gives them to the strict device; whatever runs there (``pytest --device strict``) then starts
+each kernel as on a GPU, only slower. ``NNLITE_EMULATE_CUDA=backwards`` runs threads and blocks in the reverse order.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ...cupy.launch import Gpu
+from ...cupy.overrides import bound
+from ...kernels import Override
+from .build import Module
+
+VARIABLE = "NNLITE_EMULATE_CUDA"
+
+
+def overrides(xp: Any) -> dict[str, Override]:
+    """The kernels of CUDA, on the CPU."""
+    backwards = os.environ.get(VARIABLE) == "backwards"
+    return bound(Gpu(xp, lambda text, label: Module(text, label, backwards)))
