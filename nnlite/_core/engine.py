@@ -166,20 +166,17 @@ class _Walk:
                         self.accumulate(node, g, key)
                 elif wanted is None or node.parent.seq in wanted:
                     self.add_output(node.parent, node.index, g)
-                key = heappop(heap) if heap else None
-                continue
-            if wanted is not None and -key not in wanted:
+            if op is None or (wanted is not None and -key not in wanted):
                 key = heappop(heap) if heap else None
                 continue
             saved = node.saved
             if saved is None:
                 raise RuntimeError(FREED + f" ({node.name()}, recorded at {node.location})")
-            versions = node.versions
-            if versions is not None:
-                if versions[0][0] != versions[1] or (len(versions) > 2 and versions[2][0] != versions[3]):
-                    raise _changed(node)
-                if len(versions) > 4 and _moved(versions):
-                    raise _changed(node)
+            v = node.versions  # compared in a row, since most nodes saved one array or two
+            if v is not None and (
+                v[0][0] != v[1] or (len(v) > 2 and (v[2][0] != v[3] or (len(v) > 4 and _moved(v))))
+            ):  # fmt: skip
+                raise _changed(node)
             if create:
                 saved = _as_tensors(node, saved)
             elif type(g) is not kind:
@@ -196,9 +193,7 @@ class _Walk:
             except Exception as error:
                 results = derivative_by_example(op, g, node, saved)
                 if results is None:
-                    if anomaly.on:
-                        tell_of(node)
-                    error.add_note(f"nnlite: in {node.name()}, the backward of the operation at {node.location}")
+                    _name(node, error)
                     raise
             if watched:
                 results = self.watch(node, results, g)
@@ -292,6 +287,13 @@ class _Walk:
 def _moved(versions: tuple[Any, ...]) -> list[int]:
     """The pairs (cell, version) whose cell has moved on."""
     return [i for i in range(0, len(versions), 2) if versions[i][0] != versions[i + 1]]
+
+
+def _name(node: Node, error: Exception) -> None:
+    """Say in the error which operation's backward it comes from."""
+    if anomaly.on:
+        tell_of(node)
+    error.add_note(f"nnlite: in {node.name()}, the backward of the operation at {node.location}")
 
 
 def _changed(node: Node) -> RuntimeError:
