@@ -7,6 +7,7 @@ the plan can be tested anywhere.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from itertools import pairwise
 from math import prod
@@ -14,17 +15,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._flags import shared
+
 Shape = tuple[int, ...]
 
 _TYPES = {"float16": 2, "bfloat16": 14, "float32": 0, "float64": 1}
 """cudaDataType_t of the dtypes that cuBLAS multiplies."""
 
-_COMPUTE_32F, _COMPUTE_64F = 68, 70
+_COMPUTE_32F, _COMPUTE_64F, _COMPUTE_32F_FAST_TF32 = 68, 70, 77
 _DEFAULT_ALGORITHM = -1
 
-_ONE = {name: np.ones(1, "float64" if name == "float64" else "float32") for name in _TYPES}
-_ZERO = {name: np.zeros(1, "float64" if name == "float64" else "float32") for name in _TYPES}
-"""alpha and beta, in the type that the sum is computed in; cuBLAS reads them from host memory."""
+
+@functools.lru_cache(maxsize=256)
+def _factor(value: float, name: str) -> np.ndarray:
+    """alpha or beta, in the type that the sum is computed in; cuBLAS reads it from host memory."""
+    return np.full(1, value, "float64" if name == "float64" else "float32")
 
 
 class Operand(NamedTuple):
@@ -110,8 +115,12 @@ class Gemm:
         """Whether both operands have the same dtype, one that cuBLAS multiplies, and at least one axis."""
         return a.dtype == b.dtype and a.dtype.name in _TYPES and a.ndim > 0 and b.ndim > 0
 
-    def matmul(self, a: Any, b: Any) -> Any:
-        """The matrix product by NumPy's rules.
+    def matmul(self, a: Any, b: Any, out: Any = None, *, alpha: float = 1.0, beta: float = 0.0) -> Any:
+        """The matrix product by NumPy's rules: alpha a @ b, and beta out added to it.
+
+        Args:
+            out: where the result goes. cuBLAS writes there itself if its dtype is that of the product and it has no
+                gaps; else it gets a copy.
 
         Raises:
             ValueError: the shapes do not fit.
@@ -125,23 +134,41 @@ class Gemm:
             raise ValueError(f"matmul: expected (..., m, k) and (..., k, n), got {a.shape} and {b.shape}")
         batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         shape = (*batch, a.shape[-2], b.shape[-1])
-        if prod(shape) == 0 or a.shape[-1] == 0:
-            c = self._xp.zeros(shape, dtype=a.dtype)
-        else:
-            c = self._xp.empty(shape, dtype=a.dtype)
-            self._multiply(a, b, c, batch)
-        if left:
-            c = c[..., 0, :]
-        return c[..., 0] if right else c
+        kept = (*batch, *shape[-2:][left : 2 - right])
+        if out is not None and out.shape != kept:
+            raise ValueError(f"matmul: expected out of shape {kept}, got {out.shape}")
+        if out is not None and out.dtype == a.dtype and out.flags.c_contiguous:
+            self._fill(a, b, out.reshape(shape), batch, alpha, beta)
+            return out
+        c = self._xp.empty(shape, dtype=a.dtype)
+        if beta:
+            c[...] = out.reshape(shape)
+        self._fill(a, b, c, batch, alpha, beta)
+        c = c.reshape(kept)
+        if out is None:
+            return c
+        out[...] = c
+        return out
 
-    def _multiply(self, a: Any, b: Any, c: Any, batch: Shape) -> None:
+    def _fill(self, a: Any, b: Any, c: Any, batch: Shape, alpha: float, beta: float) -> None:
+        if c.size == 0:
+            return
+        if a.shape[-1] == 0 or alpha == 0:
+            if beta:
+                c *= beta
+            else:
+                c.fill(0)
+            return
+        self._multiply(a, b, c, batch, alpha, beta)
+
+    def _multiply(self, a: Any, b: Any, c: Any, batch: Shape, alpha: float, beta: float) -> None:
         if b.ndim == 2 and a.ndim > 2:
             folded = fold_rows(a.shape, _steps(a))
             if folded is not None:
                 rows, step = folded
                 found = plan((rows, a.shape[-1]), (step, _steps(a)[-1]), b.shape, _steps(b))
                 if isinstance(found, Plan):
-                    return self._run(found, a, b, c)
+                    return self._run(found, a, b, c, alpha, beta)
         a_steps, b_steps = _broadcast_steps(a, batch), _broadcast_steps(b, batch)
         a_shape, b_shape = (*batch, *a.shape[-2:]), (*batch, *b.shape[-2:])
         found = plan(a_shape, a_steps, b_shape, b_steps)
@@ -151,7 +178,7 @@ class Gemm:
             if "b" in found:
                 b = self._copy(b, batch)
             found = plan(a_shape, _broadcast_steps(a, batch), b_shape, _broadcast_steps(b, batch))
-        return self._run(found, a, b, c)
+        return self._run(found, a, b, c, alpha, beta)
 
     def _copy(self, x: Any, batch: Shape) -> Any:
         """``x`` in contiguous memory; where it is so already, it is the broadcast axes that have to be written out."""
@@ -159,7 +186,7 @@ class Gemm:
             return self._xp.ascontiguousarray(x)
         return self._xp.ascontiguousarray(self._xp.broadcast_to(x, (*batch, *x.shape[-2:])))
 
-    def _run(self, p: Plan, a: Any, b: Any, c: Any) -> None:
+    def _run(self, p: Plan, a: Any, b: Any, c: Any, alpha: float, beta: float) -> None:
         # cuBLAS counts by columns, so it is asked for the transpose: c.T = b.T @ a.T, each read as it lies.
         name = c.dtype.name
         kind = _TYPES[name]
@@ -170,7 +197,7 @@ class Gemm:
             p.n,
             p.m,
             p.k,
-            _ONE[name].ctypes.data,
+            _factor(alpha, name).ctypes.data,
             b.data.ptr,
             kind,
             p.b.leading,
@@ -179,15 +206,47 @@ class Gemm:
             kind,
             p.a.leading,
             p.a.step,
-            _ZERO[name].ctypes.data,
+            _factor(beta, name).ctypes.data,
             c.data.ptr,
             kind,
             p.n,
             p.m * p.n,
             p.batch,
-            _COMPUTE_64F if name == "float64" else _COMPUTE_32F,
+            _compute_type(name),
             _DEFAULT_ALGORITHM,
         )
+
+
+class Products:
+    """The products of an array namespace: through ``gemm`` what cuBLAS multiplies, through ``other`` the rest.
+
+    Args:
+        other: a ``matmul`` that takes integers, complex numbers and operands of two dtypes.
+    """
+
+    def __init__(self, gemm: Gemm, other: Callable[..., Any]) -> None:
+        self._gemm = gemm
+        self._other = other
+
+    def matmul(self, a: Any, b: Any, *, out: Any = None) -> Any:
+        """Matrix product by NumPy's rules."""
+        return self._gemm.matmul(a, b, out) if self._gemm.takes(a, b) else self._other(a, b, out=out)
+
+    def add_product(self, out: Any, a: Any, b: Any) -> None:
+        """``out += a @ b``, in one call of cuBLAS where it can."""
+        if self._gemm.takes(a, b) and out.dtype == a.dtype:
+            self._gemm.matmul(a, b, out, beta=1.0)
+        else:
+            out += self._other(a, b)
+
+
+def _compute_type(name: str) -> int:
+    """The precision of the sums. TF32 (10 bits of each factor) only for float32, and only where the user allows it."""
+    if name == "float64":
+        return _COMPUTE_64F
+    if name == "float32" and shared.matmul_precision != "highest":
+        return _COMPUTE_32F_FAST_TF32
+    return _COMPUTE_32F
 
 
 def _steps(x: Any) -> Shape:

@@ -10,7 +10,7 @@ import cupy
 import numpy as np
 
 from .. import deterministic
-from .gemm import Gemm
+from .gemm import Gemm, Products
 from .linear_algebra import LinearAlgebra
 
 _HALF = ("float16", "bfloat16")
@@ -23,14 +23,12 @@ _MAX_BLOCKS = 4096
 
 def matmul(a: Any, b: Any, *, out: Any = None) -> Any:
     """Matrix product; floating point goes to cuBLAS as it lies, without copies of transposed operands."""
-    gemm = _gemm()
-    if not gemm.takes(a, b):
-        return cupy.matmul(a, b, out=out)
-    result = gemm.matmul(a, b)
-    if out is None:
-        return result
-    out[...] = result
-    return out
+    return _products().matmul(a, b, out=out)
+
+
+def add_product(out: Any, a: Any, b: Any) -> None:
+    """``out += a @ b`` of matrices, in the one call of cuBLAS where it can."""
+    _products().add_product(out, a, b)
 
 
 def dot(a: Any, b: Any, out: Any = None) -> Any:
@@ -41,10 +39,10 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 
 
 @functools.cache
-def _gemm() -> Gemm:
+def _products() -> Products:
     from cupy_backends.cuda.libs import cublas
 
-    return Gemm(cublas.gemmStridedBatchedEx, cupy.cuda.device.get_cublas_handle, cupy)
+    return Products(Gemm(cublas.gemmStridedBatchedEx, cupy.cuda.device.get_cublas_handle, cupy), cupy.matmul)
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
@@ -142,6 +140,7 @@ def kernel_source(name: str) -> str:
 class Namespace:
     """CuPy, with this module's functions in place of its own. A name is looked up once and kept."""
 
+    add_product = staticmethod(add_product)
     as_strided = staticmethod(as_strided)
     dot = staticmethod(dot)
     erf = staticmethod(erf)

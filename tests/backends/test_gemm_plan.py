@@ -2,52 +2,30 @@
 
 from __future__ import annotations
 
-import ctypes
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nnlite
 from nnlite.backends import backend_for
 from nnlite.backends.cupy import gemm
+from nnlite.backends.strict.emulator import cublas
 
 strict = backend_for("strict")
-TYPES = {0: np.float32, 1: np.float64, 2: np.float16}
-
-
-def stack_at(pointer, dtype, batch, rows, columns, transposed, leading, step):
-    """The matrices that cuBLAS sees: element (i, j) of matrix z lies at ``z * step + i + j * leading``."""
-    assert leading >= max(1, columns if transposed else rows), "cuBLAS refuses this leading dimension"
-    size = np.dtype(dtype).itemsize
-    steps = (step, leading, 1) if transposed else (step, 1, leading)
-    last = (batch - 1) * step + (rows - 1) * steps[1] + (columns - 1) * steps[2]
-    memory = (ctypes.c_byte * ((last + 1) * size)).from_address(pointer)
-    return np.ndarray((batch, rows, columns), dtype, memory, strides=tuple(s * size for s in steps))
 
 
 class FakeCublas:
-    """``gemmStridedBatchedEx`` on host memory."""
+    """``gemmStridedBatchedEx`` on host memory, with the sizes it was called with."""
 
     def __init__(self):
         self.calls = []
 
-    def __call__(self, handle, ta, tb, m, n, k, alpha, a, at, lda, sa, b, bt, ldb, sb, *rest):
-        beta, c, ct, ldc, sc, batch, compute, algorithm = rest
-        dtype = TYPES[at]
+    def __call__(self, handle, ta, tb, m, n, k, *rest):
         assert handle == 42
-        assert at == bt == ct
-        assert algorithm == -1
-        assert compute == (70 if dtype is np.float64 else 68)
-        scale = ctypes.c_double if dtype is np.float64 else ctypes.c_float
-        assert (scale.from_address(alpha).value, scale.from_address(beta).value) == (1.0, 0.0)
-        left = stack_at(a, dtype, batch, m, k, ta, lda, sa)
-        right = stack_at(b, dtype, batch, k, n, tb, ldb, sb)
-        assert ldc >= m
-        wide = np.float64 if dtype is np.float64 else np.float32
-        product = left.astype(wide) @ right.astype(wide)
-        stack_at(c, dtype, batch, m, n, False, ldc, sc)[...] = product
-        self.calls.append((m, n, k, batch))
+        assert rest[-1] == -1
+        cublas.gemm_strided_batched(handle, ta, tb, m, n, k, *rest)
+        self.calls.append((m, n, k, rest[-3]))
 
 
 class Copies:
@@ -64,11 +42,11 @@ class Copies:
         return strict.xp.ascontiguousarray(x)
 
 
-def multiply(a, b):
+def multiply(a, b, out=None, **factors):
     """The product, the calls made and the copies."""
-    cublas, xp = FakeCublas(), Copies()
-    result = gemm.Gemm(cublas, lambda: 42, xp).matmul(a, b)
-    return result, cublas.calls, xp.copied
+    calls, xp = FakeCublas(), Copies()
+    result = gemm.Gemm(calls, lambda: 42, xp).matmul(a, b, out, **factors)
+    return result, calls.calls, xp.copied
 
 
 def normal(*shape, dtype="float64"):
@@ -160,6 +138,64 @@ def test_which_operands_it_takes():
     assert not takes(normal(2, 2), normal(2, 2, dtype="float32"))
     assert not takes(normal(2, 2).astype("int64"), normal(2, 2).astype("int64"))
     assert not takes(normal(), normal(2, 2))
+
+
+def test_sums_are_added_in_the_same_call():
+    a, b, c = normal(6, 4), normal(4, 5), normal(6, 5)
+    expected = 2 * (a.get() @ b.get()) + 0.5 * c.get()
+    result, calls, _ = multiply(a, b, c, alpha=2.0, beta=0.5)
+    assert result is c and calls == [(5, 6, 4, 1)]
+    np.testing.assert_allclose(c.get(), expected)
+
+
+def test_an_out_with_gaps_gets_a_copy():
+    a, b, wide = normal(6, 4), normal(4, 5), normal(6, 10)
+    before = wide.get()
+    out = wide[:, ::2]
+    result, calls, _ = multiply(a, b, out, beta=1.0)
+    assert result is out and len(calls) == 1
+    np.testing.assert_allclose(wide.get()[:, ::2], before[:, ::2] + a.get() @ b.get())
+    np.testing.assert_array_equal(wide.get()[:, 1::2], before[:, 1::2])
+
+
+def test_an_out_of_another_dtype_or_shape():
+    a, b = normal(6, 4), normal(4, 5)
+    out = normal(6, 5, dtype="float32")
+    multiply(a, b, out)
+    np.testing.assert_allclose(out.get(), a.get() @ b.get(), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"expected out of shape \(6, 5\), got \(5, 6\)"):
+        multiply(a, b, normal(5, 6))
+    vector = normal(6)
+    multiply(a, normal(4), vector)
+    np.testing.assert_allclose(vector.get(), a.get() @ normal(4).get())
+
+
+def test_nothing_to_add_up():
+    out = normal(3, 4)
+    before = out.get()
+    _, calls, _ = multiply(normal(3, 0), normal(0, 4), out, beta=2.0)
+    assert calls == []
+    np.testing.assert_array_equal(out.get(), 2 * before)
+    multiply(normal(3, 0), normal(0, 4), out)
+    np.testing.assert_array_equal(out.get(), 0)
+
+
+def test_tf32_only_where_it_is_allowed():
+    a, b = normal(64, 64, dtype="float32"), normal(64, 64, dtype="float32")
+    exact = a.get().astype(np.float64) @ b.get()
+
+    def error():
+        return np.abs(multiply(a, b)[0].get() - exact).max()
+
+    assert error() < 1e-4
+    nnlite.backends.cuda.matmul.allow_tf32 = True
+    try:
+        assert 1e-4 < error() < 1e-1
+        double = normal(8, 8)
+        np.testing.assert_allclose(multiply(double, double)[0].get(), double.get() @ double.get(), rtol=1e-12)
+    finally:
+        nnlite.backends.cuda.matmul.allow_tf32 = False
+    assert error() < 1e-4
 
 
 @st.composite

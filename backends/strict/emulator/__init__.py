@@ -9,15 +9,19 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ...cupy.gemm import Gemm, Products
 from ...cupy.launch import Gpu
 from ...cupy.overrides import bound
 from ...kernels import Override
 from .build import Module
+from .cublas import gemm_strided_batched
 
 VARIABLE = "NNLITE_EMULATE_CUDA"
 
 
 def overrides(xp: Any) -> dict[str, Override]:
-    """The kernels of CUDA, on the CPU."""
+    """The kernels of CUDA, on the CPU; products of matrices go the way they go on CUDA, to what stands for cuBLAS."""
+    products = Products(Gemm(gemm_strided_batched, lambda: 0, xp), xp.matmul)
+    xp.matmul, xp.add_product = products.matmul, products.add_product
     backwards = os.environ.get(VARIABLE) == "backwards"
     return bound(Gpu(xp, lambda text, label: Module(text, label, backwards)))

@@ -6,7 +6,17 @@ import math
 from typing import Any
 
 from ..._core import dtypes
-from ..._core.op import TensorBase, check_same_device, conjugate, in_place, not_a_tensor, op, unbroadcast
+from ..._core.engine import gradient_of
+from ..._core.op import (
+    TensorBase,
+    check_same_device,
+    conjugate,
+    in_place,
+    not_a_tensor,
+    op,
+    recorded,
+    unbroadcast,
+)
 from .._public import METHODS, public, put
 from ..shape.views import reshape, squeeze, unsqueeze
 
@@ -225,10 +235,20 @@ def _(f: Any, g: Any, node: Any, x: Any, weight: Any) -> tuple[Any, ...]:
         gx = gx if flat else f.reshape(gx, shape=node.shapes[0])
     if wn is not None:
         inputs = x if flat else f.reshape(x, shape=(-1 if 0 not in x.shape else 0, x.shape[-1]))
-        gw = f.matmul(f.transpose(rows, axes=(1, 0)), conjugate(f, inputs))
+        gw = _weight_gradient(f, wn, f.transpose(rows, axes=(1, 0)), conjugate(f, inputs))
     if bn is not None:
         gb = f.sum(rows, axis=(0,), keepdims=False)
     return gx, gw, gb
+
+
+def _weight_gradient(f: Any, edge: Any, a: Any, b: Any) -> Any:
+    """a @ b; None where it was added to the weight's gradient in the product itself."""
+    if f is not recorded and f.backend_.adds_products:
+        total = gradient_of(edge)
+        if total is not None:
+            f.backend_.xp.add_product(total, a, b)
+            return None
+    return f.matmul(a, b)
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
