@@ -1,4 +1,4 @@
-"""What stands for cuBLAS: its strided-batched product of matrices, on memory of the CPU that it reads as cuBLAS does."""
+"""What stands for cuBLAS: its strided-batched product of matrices, on the memory of the CPU."""
 
 from __future__ import annotations
 
