@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .capture import Capture
+
 
 class DeviceUnavailableError(RuntimeError):
     """A device was asked for that this machine does not have. The message says what is missing and what to install."""
@@ -135,3 +137,15 @@ class Backend:
 def index_message(function: str, bad: int, low: int, size: int) -> str:
     """The text of the error for an index out of range."""
     return f"{function}(): index {bad} is out of bounds for dimension with size {size} (expected {low} to {size - 1})"
+    def make_capture(self, index: int | None = None, pool: Any = None) -> Capture:
+        """A graph that can be captured on a device; ``pool`` is the memory of another that it may share."""
+        raise NotImplementedError(f"graphs are captured on cuda, not on {self.name}: call the function as it is")
+
+    def graph_pool(self) -> Any:
+        """Memory for the arrays of graphs."""
+        return object()
+
+    def write(self, array: Any, values: np.ndarray) -> None:
+        """Copy values of the host into an array of the device, in the order of the device's work."""
+        array[...] = values
+

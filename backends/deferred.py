@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .base import Backend, index_message
+from .capture import current
 
 _MOST = 1024
 """So many checks are kept before the host waits for them."""
@@ -24,7 +25,7 @@ class DeferringBackend(Backend):
     checks_indices = False
 
     def __init__(self) -> None:
-        self._pending: list[tuple[Any, Any, int, int, str, type[Exception]]] = []
+        self.pending: list[tuple[Any, Any, int, int, str, type[Exception]]] = []
 
     def fetch(self, array: Any) -> np.ndarray:
         """The values of ``array`` as a NumPy array."""
@@ -39,15 +40,18 @@ class DeferringBackend(Backend):
         while hasattr(index, "raw"):  # all examples of a batched array
             index = index.raw
         if index.size:
-            self._pending.append((index.min(), index.max(), -size if low is None else low, size, function, error))
-            if len(self._pending) >= _MOST:
+            low = -size if low is None else low
+            if current.capture is not None:
+                return current.capture.check(index, low, size, function, error)
+            self.pending.append((index.min(), index.max(), low, size, function, error))
+            if len(self.pending) >= _MOST:
                 self.raise_pending()
 
     def raise_pending(self) -> None:
         """Look at the checks that are due; raise for the first that failed and forget the others."""
-        if not self._pending:
+        if not self.pending:
             return
-        pending, self._pending = self._pending, []
+        pending, self.pending = self.pending, []
         for least, most, low, size, function, error in pending:
             smallest, largest = int(self.fetch(least)), int(self.fetch(most))
             if smallest < low or largest >= size:

@@ -12,15 +12,18 @@ conversion, functions that CuPy lacks), and every time the host waits for the de
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
+from ..capture import refuse_upload
 from ..deferred import DeferringBackend
 from ..kernels import Override
 from ..registry import register_backend
 from .array import StrictArray, from_host, memory
 from .namespace import xp
 from .sync import DeviceSynchronizedError, SyncCounter, forbid_synchronize, sync_count
+from .recording import Tape, scalar_from_host
 
 __all__ = [
     "DeviceSynchronizedError",
@@ -42,8 +45,17 @@ class StrictBackend(DeferringBackend):
 
     def from_host(self, array: np.ndarray, index: int | None = None) -> StrictArray:
         return from_host(array)
+        if not array.ndim:
+            return scalar_from_host(array)
+        refuse_upload("a copy of a tensor of the CPU")
 
     def fetch(self, array: StrictArray) -> np.ndarray:
+    def write(self, array: StrictArray, values: np.ndarray) -> None:
+        array.set(values)
+
+    def make_capture(self, index: int | None = None, pool: Any = None) -> Tape:
+        return Tape(self, index, pool)
+
         return array.get(order="A")
 
     def device_name(self, index: int | None = None) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import collections
 import functools
-import threading
-import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 
+from ..capture import refuse_upload
 from .indexing import host_index
+from .memory import memory
 from .sync import declare_synchronize
 
 SCALARS = (bool, int, float, complex, np.generic)
@@ -19,51 +18,6 @@ SCALARS = (bool, int, float, complex, np.generic)
 
 _ATOMIC_ADD = frozenset("iIlLqQefd")
 """Characters of the dtypes that CuPy can add with repeated indices."""
-
-
-class _Owner(weakref.ref):
-    """A reference to an array that owns memory, with the number of its bytes."""
-
-    __slots__ = ("nbytes",)
-
-    nbytes: int
-
-
-class _Memory:
-    """Bytes that live arrays own.
-
-    No Python code runs when an array dies, only ``deque.append``: Python drops an exception raised in a finaliser, and
-    a Ctrl-C that arrived there would be lost.
-    """
-
-    def __init__(self) -> None:
-        self._live = 0
-        self._owners: dict[int, _Owner] = {}
-        self._dead: collections.deque[_Owner] = collections.deque()
-        self._lock = threading.RLock()
-
-    def add(self, array: StrictArray, nbytes: int) -> None:
-        owner = _Owner(array, self._dead.append)
-        owner.nbytes = nbytes
-        with self._lock:
-            self._owners[id(owner)] = owner
-            self._live += nbytes
-            self._forget_dead()
-
-    def _forget_dead(self) -> None:
-        while self._dead:
-            owner = self._dead.popleft()
-            del self._owners[id(owner)]
-            self._live -= owner.nbytes
-
-    @property
-    def live(self) -> int:
-        with self._lock:
-            self._forget_dead()
-            return self._live
-
-
-memory = _Memory()
 
 
 def refuse(what: str, x: Any) -> NoReturn:
@@ -269,6 +223,7 @@ class StrictArray:
         """Copy a NumPy array of the same shape and dtype into this array."""
         if not isinstance(arr, np.ndarray):
             raise TypeError("Only numpy.ndarray can be set to a strict array")
+        refuse_upload("set()")
         if arr.dtype != self.dtype:
             raise TypeError(f"{arr.dtype} array cannot be set to {self.dtype} array")
         if arr.shape != self.shape:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..capture import refuse_upload
 from .sync import declare_synchronize
 
 
@@ -17,11 +18,14 @@ def _as_index_array(item: Any) -> np.ndarray:
     if isinstance(item, StrictArray):
         array = item._h
     elif isinstance(item, list | tuple):
+        refuse_upload("an index that is a list")
         array = np.asarray([x._h if isinstance(x, StrictArray) else x for x in item])
         if array.size == 0:
             array = array.astype(np.int32)  # an empty list is no index, not an empty mask
     elif isinstance(item, np.ndarray | bool | np.bool_):
         array = np.asarray(item)
+        if array.ndim:
+            refuse_upload("an index that is a NumPy array")
     else:
         raise IndexError(
             "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are "

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..capture import Place, refuse_upload
 from . import cupy_api
 from .array import SCALARS, StrictArray, from_host, refuse, wrap, wrap_result
 from .indexing import host_index
+from .recording import recordable, scalar_from_host
 from .sync import declare_synchronize
 from .ufunc import ufunc
 
@@ -188,8 +190,11 @@ def _array(a: Any, dtype: Any = None, copy: bool | None = None, order: Any = "K"
         return a if host is a._h else wrap_result(host, (a,))
     if isinstance(a, list | tuple):
         a = _nested(a)
-    host = np.asarray(a, dtype=dtype)
-    return from_host(host if ndmin == 0 else np.array(host, ndmin=ndmin))
+    host = np.array(a, dtype=dtype, ndmin=ndmin, copy=None)
+    if not host.ndim:
+        return scalar_from_host(host)
+    refuse_upload("array()")
+    return from_host(host)
 
 
 def _nested(items: Any) -> Any:
@@ -321,11 +326,17 @@ def random_bits(seed: int, counter: int, n: int, like: StrictArray | None = None
     """``n`` words of 32 random bits (Philox 4x64-10)."""
     from ..numpy.namespace import random_bits as host
 
+    if type(counter) is Place:
+        seed, first = counter.origin._h.tolist()
+        counter = first + int(counter)
     return wrap(host(seed, counter, n, None))
 
 
-_OWN = {f.__name__: f for f in (array, asarray, asnumpy, where, clip, take, take_along_axis, put, repeat, matmul)}
-_EXTRAS = {f.__name__: f for f in (as_strided, scatter_add, erf, random_bits)}
+_OWN = {
+    f.__name__: recordable(f)
+    for f in (array, asarray, asnumpy, where, clip, take, take_along_axis, put, repeat, matmul)
+}
+_EXTRAS = {f.__name__: recordable(f) for f in (as_strided, scatter_add, erf, random_bits)}
 
 
 class _Part:
@@ -350,7 +361,7 @@ class Namespace:
     """``xp`` of the strict device. A name is looked up once and kept; one that CuPy lacks raises AttributeError."""
 
     ndarray = StrictArray
-    asanyarray = staticmethod(asarray)
+    asanyarray = staticmethod(_OWN["asarray"])
     linalg = _Part("linalg", np.linalg, cupy_api.LINALG)
     fft = _Part("fft", np.fft, cupy_api.FFT)
 

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..capture import refuse_wait
+
 
 class DeviceSynchronizedError(RuntimeError):
     """The host asked for a value of the device where ``forbid_synchronize`` forbids it."""
@@ -40,6 +42,7 @@ _forbidden = _Forbidden()
 
 def declare_synchronize(what: str) -> None:
     """Say that the host waits for the device, as every operation must that brings values to the host."""
+    refuse_wait(what)
     if _forbidden.depth:
         raise DeviceSynchronizedError(
             f"{what} makes the host wait for the device, which forbid_synchronize() forbids here; keep the value on "

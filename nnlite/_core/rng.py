@@ -18,6 +18,7 @@ import numpy as np
 
 from ..backends import backend_for
 from ..backends.base import Backend
+from ..backends.capture import current
 from . import dtypes
 from .device import as_device, available, device
 from .tensor_base import TensorBase, wrap
@@ -115,6 +116,8 @@ class Generator:
 
     def reserve(self, blocks: int) -> int:
         """Go on by so many blocks of 8 words; returns the number of the first."""
+        if current.capture is not None and current.capture.backend.name == self.device.type:
+            return current.capture.place(self, blocks)
         first = self._used
         self._used = (first + blocks) & _MASK
         return first
