@@ -130,6 +130,26 @@ class Backend:
                 bad = int(most if most >= size else least)
                 raise error(index_message(function, bad, low, size))
 
+    def along(self, where: Any, axis: int, size: int, function: str) -> tuple[Any, ...]:
+        """The index that picks ``where`` along an axis of this size and runs along the others from 0 on, checked.
+
+        A backend may give an index that its own functions (``scatter_add``, ``set_at``) check on the way.
+
+        Raises:
+            RuntimeError: there are values outside [0, size).
+        """
+        self.check_index(where, size, function, RuntimeError, low=0)
+        n, xp = where.ndim, self.xp
+        return tuple(
+            where if i == axis else xp.arange(length).reshape((1,) * i + (length,) + (1,) * (n - i - 1))
+            for i, length in enumerate(where.shape)
+        )
+
+    def reduce_at(self, kind: str, x: Any, index: Any, values: Any) -> bool:
+        """Combine values ("multiply", "maximum", "minimum") with what stands in ``x`` at an index with arrays, in
+        place; False where the backend has no way of its own."""
+        return False
+
     def empty_cache(self) -> None:
         """Give unused memory of the pool back to the device."""
 

@@ -14,9 +14,13 @@ from ..registry import register_backend
 from . import convolution as convolution  # registers its kernels
 from . import indexing as indexing
 from . import order as order
-from .first_use import available
+from .first_use import available, worth
 from .kernels import OVERRIDES
 from .namespace import xp
+from .positions import Along, offered_along, scatter
+
+_LEAST = 1 << 14
+"""From so many positions on compiled code looks at them on its way."""
 
 
 class NumpyBackend(Backend):
@@ -45,6 +49,17 @@ class NumpyBackend(Backend):
         if low == 0 and index.dtype == np.int64 and index.size and index.view(np.uint64).max() < size:
             return
         super().check_index(index, size, function, error, low)
+
+    def along(self, where: np.ndarray, axis: int, size: int, function: str) -> tuple[Any, ...]:
+        if not offered_along or type(where) is not np.ndarray or not worth(where.size, _LEAST):
+            return super().along(where, axis, size, function)
+        return Along.make(where, axis, lambda: self.check_index(where, size, function, RuntimeError, low=0))
+
+    def reduce_at(self, kind: str, x: np.ndarray, index: Any, values: Any) -> bool:
+        if type(values) is not np.ndarray:
+            return False
+        scatter(getattr(np, kind), x, index, values)
+        return True
 
     def device_name(self, index: int | None = None) -> str:
         return platform.processor() or platform.machine()

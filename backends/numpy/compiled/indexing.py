@@ -7,15 +7,17 @@ the target to itself.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...kernels import kernel
 from .. import positions
 from ..first_use import load, worth
+from ..indexing import check_positions
 from ..kernels import OVERRIDES
 from ..threads import share
 
@@ -114,8 +116,7 @@ def _shared(items: int, grain: int, where: np.ndarray, size: int, run: Callable[
 
 def _rows(kind: int, flat: np.ndarray, where: np.ndarray, values: np.ndarray, size: int, row: int, lead: int) -> None:
     if lead == row == 1:
-        origin = np.zeros(1, np.int64)
-        _add_along(kind, flat, origin, where, origin, values, size, 1)
+        _add_along(kind, flat, _Lines(_NONE, 0, 1, np.zeros(1, np.int64)), where, values, size, 1)
         return
     run, where, values = functools.partial(load("indexing").rows, kind), _plain(where), _flat(values)
     if lead > 1:
@@ -143,8 +144,8 @@ def _on_grid(kind: int, flat: np.ndarray, arrays: list[np.ndarray], values: np.n
         return False
     steps = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
     terms = {i: where.reshape(-1) * np.int64(steps[i]) for i, where in others}
-    _add_along(kind, flat, _offsets(terms, 0, axis), arrays[axis], _offsets(terms, axis + 1, len(sizes)), values,
-               sizes[axis], steps[axis])  # fmt: skip
+    outer, inner = _offsets(terms, 0, axis), _offsets(terms, axis + 1, len(sizes))
+    _add_along(kind, flat, _Lines(outer, 0, len(outer), inner), arrays[axis], values, sizes[axis], steps[axis])
     return True
 
 
@@ -165,48 +166,118 @@ def _offsets(terms: dict[int, np.ndarray], first: int, last: int) -> np.ndarray:
     return total
 
 
-def _steps(shape: tuple[int, ...], strides: tuple[int, ...], axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where the places of the other axes begin, those before and those behind ``axis``."""
-    terms = {i: np.arange(n) * step for i, (n, step) in enumerate(zip(shape, strides, strict=True)) if i != axis}
-    return _offsets(terms, 0, axis), _offsets(terms, axis + 1, len(shape))
+class _Lines(NamedTuple):
+    """Where the places of the axes beside the one that is indexed begin."""
+
+    outer: np.ndarray
+    """Of the axes before it, each place; empty where they lie at even distances."""
+    stride: int
+    many: int
+    """How many there are before it."""
+    inner: np.ndarray
+    """Of the axes behind it, each place."""
+
+
+_NONE = np.empty(0, np.int64)
+
+
+def _lines(shape: tuple[int, ...], strides: tuple[int, ...], axis: int) -> _Lines:
+    terms = {i: np.arange(n) * step for i, (n, step) in enumerate(zip(shape, strides, strict=True)) if i > axis}
+    inner, many = _offsets(terms, axis + 1, len(shape)), math.prod(shape[:axis])
+    moving = [(n, step) for n, step in zip(shape[:axis], strides[:axis], strict=True) if n > 1]
+    if all(step == n * finer for (_, step), (n, finer) in itertools.pairwise(moving)):
+        return _Lines(_NONE, moving[-1][1] if moving else 0, many, inner)
+    before = {i: np.arange(shape[i]) * strides[i] for i in range(axis)}
+    return _Lines(_offsets(before, 0, axis), 0, many, inner)
 
 
 def _add_along(
     kind: int,
-    flat: np.ndarray,
-    outer: np.ndarray,
+    target: np.ndarray,
+    lines: _Lines,
     where: np.ndarray,
-    inner: np.ndarray,
     values: np.ndarray,
     size: int,
     step: int,
+    low: int | None = None,
+    missing: Callable[[], Any] | None = None,
 ) -> None:
+    """Reduce into ``target``, an array of any layout given by its first element, along an axis.
+
+    Args:
+        low: the least position; ``-size`` unless given.
+        missing: raises the error for a position that does not exist.
+    """
     run, where, values = load("indexing").ALONG[kind], _plain(where), _flat(values)
-    many, wide = len(outer), len(inner)
-    if many >= wide:
-        body = functools.partial(run, flat, outer, where, inner, values, size, step)
-        _shared(many, -(-GRAIN * many // where.size), where, size, lambda start, stop: body(start, stop, 0, wide))
-    else:
-        grain = max(-(-GRAIN * wide // where.size), _WIDE_ROW)
-        body = functools.partial(run, flat, outer, where, inner, values, size, step, 0, many)
-        _shared(wide, grain, where, size, body)
+    outer, stride, many, inner = lines
+    wide, each = len(inner), int(values.size > 1)
+    body = functools.partial(run, target, outer, stride, many, where, inner, values, each,
+                             -size if low is None else low, size, step)  # fmt: skip
+    try:
+        if many >= wide:
+            _shared(many, -(-GRAIN * many // where.size), where, size, lambda i, j: body(i, j, 0, wide))
+        else:
+            grain = max(-(-GRAIN * wide // where.size), _WIDE_ROW)
+            _shared(wide, grain, where, size, lambda i, j: body(0, many, i, j))
+    except IndexError:
+        if missing is not None:
+            missing()
+        raise
 
 
-def _takes_picks(x: Any, where: Any, *, axis: int) -> bool:
+def write_along(ufunc: np.ufunc | None, x: np.ndarray, index: positions.Along, values: Any) -> bool:
+    """``ufunc.at(x, index, values)``, or ``x[index] = values``, along an axis; False for what is left to NumPy.
+
+    A million float32 along the last axis of 8: sums in 2.3 ms in place of 9, writes in 2 in place of 8 (PyTorch 2.3).
+    """
+    kind, where = 4 if ufunc is None else _KINDS.get(ufunc), index.where
+    takes = x.itemsize in _BITS if kind == 4 else x.dtype in _TYPES
+    if kind is None or not takes or not x.size or any(step % x.itemsize for step in x.strides):
+        return False
+    values = np.asarray(values, x.dtype)
+    if not any(values.strides):  # one number
+        values = values.reshape(-1)[:1]
+    elif values.size != 1:
+        values = np.ascontiguousarray(np.broadcast_to(values, where.shape))
+    if np.may_share_memory(x, values):
+        values = values.copy()
+    if np.may_share_memory(x, where):
+        where = where.copy()
+    target = np.asarray(_Memory(x, shape=(1,), strides=None))
+    if kind == 4:
+        target, values = target.view(_BITS[x.itemsize]), values.view(_BITS[x.itemsize])
+    steps = tuple(stride // x.itemsize for stride in x.strides)
+    axis = index.axis
+    _add_along(
+        kind, target, _lines(where.shape, steps, axis), where, values, x.shape[axis], steps[axis], 0, index.check
+    )
+    return True
+
+
+positions.offered_along.append(write_along)
+
+
+def _takes_picks(x: Any, where: Any, *, axis: int, function: str = "") -> bool:
     return worth(where.size, LEAST) and x.itemsize in _BITS and x.size > 0 < where.size and where.dtype.kind == "i"
 
 
 @kernel("take_along_axis", table=OVERRIDES, when=_takes_picks, above=True)
-def take_along_axis(x: np.ndarray, where: np.ndarray, *, axis: int) -> np.ndarray:
+def take_along_axis(x: np.ndarray, where: np.ndarray, *, axis: int, function: str = "") -> np.ndarray:
     """A million float32 along the last axis in 2 ms in place of 5; ``x`` need not be contiguous."""
     out = np.empty(where.shape, x.dtype)
     steps = tuple(stride // x.itemsize for stride in x.strides)
-    outer, inner = _steps(where.shape, steps, axis)
+    outer, stride, many, inner = _lines(where.shape, steps, axis)
     size, step, places = x.shape[axis], steps[axis], _plain(where)
     target = out.reshape(-1).view(_BITS[x.itemsize])
     lines = where.size // len(inner)
-    body = functools.partial(load("indexing").take_along, _first(x), outer, places, inner, target, size, step)
-    _shared(lines, -(-GRAIN // len(inner)), places, size, body)
+    body = functools.partial(load("indexing").take_along, _first(x), outer, stride, many, places, inner, target,
+                             0 if function else -size, size, step)  # fmt: skip
+    try:
+        _shared(lines, -(-GRAIN // len(inner)), places, size, body)
+    except IndexError:
+        if function:
+            check_positions(where, size, function)
+        raise
     return out
 
 
@@ -232,8 +303,8 @@ def put_along_axis(g: np.ndarray, where: np.ndarray, *, axis: int, shape: tuple[
     """A million float32 along the last axis in 2 ms in place of 6."""
     out = np.zeros(shape, g.dtype)
     steps = tuple(math.prod(shape[i + 1 :]) for i in range(len(shape)))
-    outer, inner = _steps(where.shape, steps, axis)
-    _add_along(0, out.reshape(-1), outer, where, inner, np.ascontiguousarray(g), shape[axis], steps[axis])
+    _add_along(0, out.reshape(-1), _lines(where.shape, steps, axis), where, np.ascontiguousarray(g), shape[axis],
+               steps[axis])  # fmt: skip
     return out
 
 
@@ -244,6 +315,7 @@ def warm_up() -> None:
     positions.scatter(np.add, x, (where[:, 0],), g)
     for ufunc in _KINDS:
         positions.scatter(ufunc, x, (where, np.arange(2)), g)
+    positions.set_at(x, positions.Along.make(where, 0, lambda: None), g)
     put_along_axis(where, where, axis=0, shape=(2, 2))
     for bits in _BITS.values():
         take_along_axis(np.zeros((2, 2), bits), where, axis=0)

@@ -78,7 +78,11 @@ def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
 
 
 @op(saves=("where",), title="GatherBackward0")
-def take_along_axis(xp: Any, x: Any, where: Any, *, axis: int) -> Any:
+def take_along_axis(xp: Any, x: Any, where: Any, *, axis: int, function: str = "") -> Any:
+    """The elements at the positions ``where`` along an axis. With the name of a function, RuntimeError on its behalf
+    for a position outside [0, size)."""
+    if function:
+        backend_of(x).check_index(where, x.shape[axis], function, RuntimeError, low=0)
     return x[along(xp, where, axis)]
 
 
@@ -331,13 +335,15 @@ def kept(index: tuple[Any, ...], *tensors: Any) -> tuple[Any, ...]:
     to them meanwhile."""
     if not mode.grad or all(node_of(t) is None for t in tensors):
         return index
+    if hasattr(index, "copy"):  # a backend's own kind of index
+        return index.copy()
     return tuple(part.copy() if hasattr(part, "dtype") else part for part in index)
 
 
 @op("put_", title=lambda node: node.attrs.get("title", "IndexPutBackward0"))
 def write_index(xp: Any, x: Any, values: Any, *, index: Any, title: str = "IndexPutBackward0") -> Any:
     out = x.copy()
-    out[index] = values
+    write_index_in_place(xp, out, values, index=index)
     return out
 
 

@@ -10,7 +10,7 @@ from ...backends import backend_of
 from .._axes import axis_of
 from .._public import public, put
 from ..shape.stacking import broadcast_shapes
-from .indexing import along, kept, take_along_axis, values_for, write_index
+from .indexing import kept, take_along_axis, values_for, write_index
 from .writes import add_index, reduced
 
 
@@ -28,7 +28,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
     if not input._a.ndim and index._a.ndim <= 1:
         return gather(input.reshape(1), 0, index.reshape(-1)).reshape(index._a.shape)
     _check_along("gather", axis, index, input)
-    return take_along_axis(input, index, axis=axis)
+    return take_along_axis(input, index, axis=axis, function="gather")
 
 
 def _empty_as_long(index: Any) -> Any:
@@ -57,7 +57,6 @@ def _check_along(name: str, axis: int, index: Any, input: Any, src: Any = None) 
             raise RuntimeError(
                 f"Expected index {list(where.shape)} to be no larger than src {list(src._a.shape)} ({name}())"
             )
-    backend_of(a).check_index(where, a.shape[axis], name, RuntimeError, low=0)
 
 
 def _check_operands(name: str, input: Any, dim: int, index: Any, src: Any) -> tuple[int, Any]:
@@ -77,8 +76,10 @@ def _as_vector(x: Any) -> Any:
     return x if x._a.ndim else x.reshape(1)
 
 
-def _places(input: Any, index: Any, axis: int) -> tuple[Any, ...]:
-    return along(backend_of(input._a).xp, index._a, axis)
+def _places(name: str, input: Any, index: Any, axis: int) -> tuple[Any, ...]:
+    """The index of the positions to write to; they are checked, or will be by what writes there."""
+    a = input._a
+    return backend_of(a).along(index._a, axis, a.shape[axis], name)
 
 
 def _part_of(src: Any, index: Any) -> Any:
@@ -112,7 +113,7 @@ def scatter_add_(input: Any, dim: int, index: Any, src: Any) -> Any:
         return input
     window, index, src = _as_vector(input), _as_vector(index), _as_vector(src)
     part = _part_of(src, index)
-    at = kept(_places(window, index, axis), part)
+    at = kept(_places("scatter_add", window, index, axis), part)
     in_place(add_index, window, part, index=at, title="ScatterAddBackward0")
     return input
 
@@ -136,23 +137,28 @@ def scatter_reduce(
         >>> nnlite.scatter_reduce(nnlite.ones(2), 0, nnlite.tensor([1, 1]), src, "mean", include_self=False)
         tensor([1.0000, 2.5000])
     """
-    if reduce not in ("sum", "prod", "mean", "amax", "amin"):
-        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
-    axis, index = _check_operands("scatter_reduce", input, dim, index, src)
-    if index._a.size:
-        window, where = _as_vector(input), _as_vector(index)
-        part = _part_of(_as_vector(src), where)
-        result = reduced(window, part, _places(window, where, axis), reduce, include_self, "ScatterReduceBackward0")
-        result = result if window is input else result.reshape(())
-    else:
-        result = input.clone()
+    result = _reduced(input, dim, index, src, reduce, include_self)
     return result if out is None else put(result, out, index, src, exact=True)
 
 
 @public(only_method=True)
 def scatter_reduce_(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
     """``scatter_reduce`` in place; see :func:`nnlite.scatter_reduce`."""
-    return input.copy_(scatter_reduce(input, dim, index, src, reduce, include_self=include_self))
+    _reduced(input, dim, index, src, reduce, include_self, in_place)
+    return input
+
+
+def _reduced(input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool, write: Any = None) -> Any:
+    """A reduction, to the input itself where ``write`` is ``in_place``."""
+    if reduce not in ("sum", "prod", "mean", "amax", "amin"):
+        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
+    axis, index = _check_operands("scatter_reduce", input, dim, index, src)
+    if not index._a.size:
+        return input.clone() if write is None else input
+    window, where = _as_vector(input), _as_vector(index)
+    part, at = _part_of(_as_vector(src), where), _places("scatter_reduce", window, where, axis)
+    result = reduced(window, part, at, reduce, include_self, "ScatterReduceBackward0", write)
+    return result if window is input else result.reshape(())
 
 
 @public
@@ -244,7 +250,7 @@ def scatter_(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = 
     values = values_for(input, src)
     if values._a.ndim and values._a.shape != index._a.shape:
         values = values[tuple(slice(n) for n in index._a.shape)]
-    at = kept(_places(input, index, axis), input, values)
+    at = kept(_places("scatter", input, index, axis), input, values)
     return in_place(write_index, input, values, index=at, title="ScatterBackward0")
 
 

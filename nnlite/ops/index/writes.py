@@ -64,6 +64,14 @@ def reduce_index(xp: Any, x: Any, values: Any, *, index: Any, kind: str, title: 
     return out.reshape(x.shape)
 
 
+def _reduce_in_place(xp: Any, x: Any, values: Any, *, index: Any, kind: str, title: str) -> None:
+    if not backend_of(x).reduce_at(kind, x, index, values):
+        x[...] = reduce_index.op.impl[type(x)](x, values, index=index, kind=kind, title=title)
+
+
+reduce_index.op.write = _reduce_in_place
+
+
 @reduce_index.vjp
 def _(f: Any, g: Any, node: Any, x: Any, values: Any, out: Any) -> tuple[Any, ...]:
     index, kind = node.attrs["index"], node.attrs["kind"]
@@ -228,26 +236,43 @@ def index_fill_(input: Any, dim: int, index: Any, value: Any) -> Any:
 _REDUCTIONS = {"prod": "multiply", "amax": "maximum", "amin": "minimum"}
 
 
-def reduced(input: Any, values: Any, at: Any, reduce: str, include_self: bool, title: str) -> Any:
+def reduced(input: Any, values: Any, at: Any, reduce: str, include_self: bool, title: str, write: Any = None) -> Any:
     """``input`` with the values reduced into it at an index with arrays: ``reduce`` is "sum", "mean", "prod", "amax" or
-    "amin". Without ``include_self`` what stands there counts as nothing."""
+    "amin". Without ``include_self`` what stands there counts as nothing. ``write`` is ``in_place`` to write to the
+    input itself."""
     if reduce in ("amax", "amin") and input._a.dtype.kind == "c":
         raise NotImplementedError(f"\"{reduce}\" not implemented for '{input.dtype}': complex numbers have no order")
     at = kept(at, input, values)
-    xp = backend_of(input._a).xp
+    do = write if write is not None else _call
     if not include_self:
-        start = _nothing(input._a.dtype, reduce)
-        input = write_index(input, values_for(input, start), index=at, title=title)
+        start = values_for(input, _nothing(input._a.dtype, reduce))
+        input = do(write_index, input, start, index=at, title=title)
     if reduce in _REDUCTIONS:
-        return reduce_index(input, values, index=at, kind=_REDUCTIONS[reduce], title=title)
-    total = add_index(input, values, index=at, title=title)
+        return do(reduce_index, input, values, index=at, kind=_REDUCTIONS[reduce], title=title)
+    total = do(add_index, input, values, index=at, title=title)
     if reduce == "sum":
         return total
-    a = input._a
-    counts = (xp.ones if include_self else xp.zeros)(a.shape, "int64")
-    xp.scatter_add(counts, at, xp.ones(values._a.shape, "int64"))
-    counts = wrap(xp.maximum(counts, 1).astype(a.dtype, copy=False))
-    return total / counts if a.dtype.kind in "fcV" else total.div(counts, rounding_mode="floor")
+    counts = wrap(_counts(input._a, at, values._a.shape, include_self))
+    rounding = None if input._a.dtype.kind in "fcV" else "floor"
+    return (total.div if write is None else total.div_)(counts, rounding_mode=rounding)
+
+
+def _call(operation: Any, *args: Any, **attrs: Any) -> Any:
+    return operation(*args, **attrs)
+
+
+def _counts(a: Any, at: Any, shape: tuple[int, ...], include_self: bool) -> Any:
+    """How many numbers make each mean, at least 1, in the dtype of ``a``; one for each slice where whole slices are
+    indexed."""
+    xp, size = backend_of(a).xp, a.shape
+    if at[-1].ndim == 1 and all(isinstance(part, slice) for part in at[:-1]):
+        shape, size = at[-1].shape, (a.shape[len(at) - 1],) + (1,) * (a.ndim - len(at))
+        at = (at[-1],)
+    exact = a.dtype.name == "float64" or (a.dtype.name == "float32" and math.prod(shape) < 1 << 24)
+    kind = a.dtype if exact else "int64"
+    counts = (xp.ones if include_self else xp.zeros)(size[:1] if len(at) == 1 else size, kind)
+    xp.scatter_add(counts, at, xp.broadcast_to(xp.ones((), kind), shape))
+    return xp.maximum(counts, 1).astype(a.dtype, copy=False).reshape(size)
 
 
 def _nothing(kind: Any, reduce: str) -> Any:
@@ -267,7 +292,9 @@ def _nothing(kind: Any, reduce: str) -> Any:
 @public(only_method=True)
 def index_reduce_(input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True) -> Any:
     """``index_reduce`` in place; see :func:`nnlite.index_reduce`."""
-    return input.copy_(index_reduce(input, dim, index, source, reduce, include_self=include_self))
+    window, values, at = _reduction_of_slices(input, dim, index, source, reduce)
+    reduced(window, values, at, reduce, include_self, "IndexReduceBackward0", in_place)
+    return input
 
 
 @public
@@ -289,14 +316,20 @@ def index_reduce(
         >>> nnlite.index_reduce(x, 0, nnlite.tensor([0, 0]), nnlite.tensor([2.0, 3.0]), "prod")
         tensor([6., 1., 1.])
     """
+    window, values, at = _reduction_of_slices(input, dim, index, source, reduce)
+    result = reduced(window, values, at, reduce, include_self, "IndexReduceBackward0")
+    result = result if window is input else reshape(result, ())
+    return result if out is None else put_out(result, out, index, source, exact=True)
+
+
+def _reduction_of_slices(input: Any, dim: int, index: Any, source: Any, reduce: str) -> tuple[Any, Any, Any]:
+    """What to write to, the values and the index, after all checks."""
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     axis, where = _vector("index_reduce", input, dim, index)
     _check_source("index_reduce", input, axis, where, source)
     window, at = _window(input, axis, where)
-    result = reduced(window, _like_window(window, source), at, reduce, include_self, "IndexReduceBackward0")
-    result = result if window is input else reshape(result, ())
-    return result if out is None else put_out(result, out, index, source, exact=True)
+    return window, _like_window(window, source), at
 
 
 @public
