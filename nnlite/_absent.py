@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from ._unavailable import Unavailable
+from ._unavailable import module_getattr
 
 __all__ = [
     "device_count",
@@ -56,12 +55,4 @@ manual_seed = manual_seed_all = seed = seed_all = reset_peak_memory_stats = empt
 def missing(module: str) -> Callable[[str], Any]:
     """The ``__getattr__`` of such a module: functions that need a device raise NotImplementedError when called."""
     kind = module.rpartition(".")[2]
-
-    def __getattr__(name: str) -> Any:
-        if name not in _NEED_A_DEVICE:
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        made = Unavailable(f"torch.{kind}.{name}", f"there is no {kind} device; nnlite has cpu and cuda")
-        setattr(sys.modules[module], name, made)
-        return made
-
-    return __getattr__
+    return module_getattr(module, _NEED_A_DEVICE, f"there is no {kind} device; nnlite has cpu and cuda")

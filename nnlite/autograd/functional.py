@@ -332,6 +332,21 @@ def hessian(
     return result if inputs_tuple else result[0][0]
 
 
+def _with_gradient(
+    func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool, strict: bool, function: str
+) -> tuple[bool, tuple[Any, ...], tuple[Any, ...], Any, tuple[Any, ...]]:
+    """Whether the inputs came as a tuple, the inputs tracked, the vectors, the output, and its gradient."""
+    inputs_tuple, given = _as_tuple(inputs, "inputs", function)
+    own = _tracked(given, create_graph)
+    vectors = _vectors(v, own, inputs_tuple, function)
+    raw = func(*own)
+    out = _check_single(raw, function)
+    _check_strict((out,), strict, function)
+    one = wrap(backend_of(out._a).xp.ones_like(out._a))
+    first = _filled(_gradients((out,), own, (one,), True), own, strict, True, "jacobian")
+    return inputs_tuple, own, vectors, raw, first
+
+
 def vhp(
     func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
@@ -343,14 +358,7 @@ def vhp(
         (tensor(9.), tensor([ 6., 12.]))
     """
     with enable_grad():
-        inputs_tuple, given = _as_tuple(inputs, "inputs", "vhp")
-        own = _tracked(given, create_graph)
-        vectors = _vectors(v, own, inputs_tuple, "vhp")
-        raw = func(*own)
-        out = _check_single(raw, "vhp")
-        _check_strict((out,), strict, "vhp")
-        one = wrap(backend_of(out._a).xp.ones_like(out._a))
-        first = _filled(_gradients((out,), own, (one,), True), own, strict, True, "jacobian")
+        inputs_tuple, own, vectors, raw, first = _with_gradient(func, inputs, v, create_graph, strict, "vhp")
         found = _filled(_gradients(first, own, vectors, create_graph), own, strict, create_graph, "hessian")
     return _released(raw, create_graph), _released(_one_or_all(found, inputs_tuple), create_graph)
 
@@ -369,14 +377,7 @@ def hvp(
         (tensor(9.), tensor([ 6., 12.]))
     """
     with enable_grad():
-        inputs_tuple, given = _as_tuple(inputs, "inputs", "hvp")
-        own = _tracked(given, create_graph)
-        vectors = _vectors(v, own, inputs_tuple, "hvp")
-        raw = func(*own)
-        out = _check_single(raw, "hvp")
-        _check_strict((out,), strict, "hvp")
-        one = wrap(backend_of(out._a).xp.ones_like(out._a))
-        first = _filled(_gradients((out,), own, (one,), True), own, strict, True, "jacobian")
+        inputs_tuple, own, vectors, raw, first = _with_gradient(func, inputs, v, create_graph, strict, "hvp")
         dummies = _dummies(own)
         second = _filled(_gradients(first, own, dummies, True), own, strict, True, "hessian")
         found = _filled(_gradients(second, dummies, vectors, create_graph), own, strict, create_graph, "hessian")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._core.holding import HoldingBackend
 from .._core.operation import OPS
 from .._core.warn import warn
 from ..backends.base import Backend
@@ -404,28 +405,11 @@ def _function(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-class TracedBackend(Backend):
+class TracedBackend(HoldingBackend):
     """The device of the arrays that traced arrays hold."""
 
     def __init__(self, cls: type[TracedArray], inner: Backend) -> None:
-        self.name = inner.name
-        self.array_type = cls
-        self.inner = inner
-        self.xp = TracedNamespace(inner.xp)
-        self.has_indices = inner.has_indices
-        self.checks_indices = inner.checks_indices
-
-    def index_of(self, array: Any) -> int | None:
-        return self.inner.index_of(array.raw)
-
-    def current_index(self) -> int | None:
-        return self.inner.current_index()
-
-    def use(self, index: int | None) -> Any:
-        return self.inner.use(index)
-
-    def from_host(self, array: Any, index: int | None = None) -> Any:
-        return self.inner.from_host(array, index)
+        super().__init__(cls, inner, TracedNamespace(inner.xp))
 
     def to_host(self, array: Any) -> Any:
         warn(
@@ -441,9 +425,6 @@ class TracedBackend(Backend):
     def check_index(self, index: Any, *args: Any, **kwargs: Any) -> None:
         index = index.raw if isinstance(index, TracedArray) else index
         tables[type(index)].backend_.check_index(index, *args, **kwargs)
-
-    def synchronize(self, index: int | None = None) -> None:
-        self.inner.synchronize(index)
 
 
 def destination(name: str, attrs: dict[str, Any]) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from ...backends.base import Backend
 from ...backends.kernels import GENERIC, KernelTable
 from ...backends.registry import tables
+from ..holding import HoldingBackend
 from ..operation import OPS
 from . import array
 from . import products as products  # registers its rules
@@ -30,28 +31,11 @@ fallbacks: dict[str, int] = {}
 EXPLAIN = os.environ.get("NNLITE_EXPLAIN", "") not in ("", "0")
 
 
-class BatchedBackend(Backend):
+class BatchedBackend(HoldingBackend):
     """The device of the arrays that a batched array holds."""
 
     def __init__(self, cls: type[BatchedArray], inner: Backend) -> None:
-        self.name = inner.name
-        self.array_type = cls
-        self.inner = inner
-        self.xp = BatchedNamespace(inner.xp)
-        self.has_indices = inner.has_indices
-        self.checks_indices = inner.checks_indices
-
-    def index_of(self, array: Any) -> int | None:
-        return self.inner.index_of(array.raw)
-
-    def current_index(self) -> int | None:
-        return self.inner.current_index()
-
-    def use(self, index: int | None) -> Any:
-        return self.inner.use(index)
-
-    def from_host(self, array: Any, index: int | None = None) -> Any:
-        return self.inner.from_host(array, index)
+        super().__init__(cls, inner, BatchedNamespace(inner.xp))
 
     def to_host(self, array: Any) -> Any:
         return refuse_item()
@@ -63,9 +47,6 @@ class BatchedBackend(Backend):
         while isinstance(index, BatchedArray):
             index = index.raw
         tables[type(index)].backend_.check_index(index, *args, **kwargs)
-
-    def synchronize(self, index: int | None = None) -> None:
-        self.inner.synchronize(index)
 
 
 class BatchedTable(KernelTable):
