@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensor import Tensor
+from ._capturable import as_number, on
 from ._elementwise import Elementwise, count, with_decay
+from ._update import update
 from .optimizer import ParamsT, check_learning_rate, check_not_negative
 
 __all__ = ["Adadelta"]
@@ -29,7 +31,7 @@ class Adadelta(Elementwise):
         eps: is added under both roots.
         weight_decay: factor of the L2 penalty.
         foreach: accepted for PyTorch's sake; there is one implementation.
-        capturable: accepted; steps are not captured in CUDA graphs.
+        capturable: keep the count of steps on the device, for steps that are captured in CUDA graphs.
         maximize: go up the gradient.
         differentiable: record the step, for derivatives through it; the parameters must then not be leaves.
 
@@ -83,13 +85,14 @@ class Adadelta(Elementwise):
 
     def _options(self, group: dict[str, Any]) -> dict[str, Any]:
         names = ("lr", "rho", "eps", "weight_decay")
-        return {**{name: float(group[name]) for name in names}, "maximize": group["maximize"]}
+        return {**{name: as_number(group[name]) for name in names}, "maximize": group["maximize"]}
 
     def _numbers(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         count(state)  # the formula does without it
         return {}
 
     @staticmethod
+    @update("adadelta_update")
     def _rule(
         xp: Any,
         p: Any,
@@ -109,4 +112,4 @@ class Adadelta(Elementwise):
         d = xp.sqrt(u + eps) / xp.sqrt(v + eps) * g
         u *= rho
         u += (1 - rho) * d * d
-        p -= lr * d
+        p -= on(lr, d) * d

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensor import Tensor
+from ._capturable import as_number, on
 from ._elementwise import Elementwise, host_number, with_decay
+from ._update import update
 from .optimizer import ParamsT, check_learning_rate, check_not_negative, check_options, full_like
 
 __all__ = ["Adagrad"]
@@ -95,7 +97,7 @@ class Adagrad(Elementwise):
 
     def _options(self, group: dict[str, Any]) -> dict[str, Any]:
         names = ("lr", "lr_decay", "eps", "weight_decay")
-        return {**{name: float(group[name]) for name in names}, "maximize": group["maximize"]}
+        return {**{name: as_number(group[name]) for name in names}, "maximize": group["maximize"]}
 
     def _start(self, state: dict[str, Any], p: Tensor, group: dict[str, Any]) -> None:
         state["step"] = host_number(0.0)
@@ -103,6 +105,7 @@ class Adagrad(Elementwise):
         state["sum"] = full_like(p, complex(first, first) if p.is_complex() else first)
 
     @staticmethod
+    @update("adagrad_update")
     def _rule(
         xp: Any,
         p: Any,
@@ -118,4 +121,4 @@ class Adagrad(Elementwise):
     ) -> None:
         g = with_decay(xp, p, g, weight_decay, maximize)
         s += g * g
-        p -= (lr / (1 + (t - 1) * lr_decay)) * (g / (xp.sqrt(s) + eps))
+        p -= on(lr / (1 + (t - 1) * lr_decay), g) * (g / (xp.sqrt(s) + eps))

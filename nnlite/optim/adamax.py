@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensor import Tensor
+from ._capturable import as_number, on
 from ._elementwise import Elementwise, with_decay
+from ._update import update
 from .optimizer import ParamsT, check_betas, check_learning_rate, check_not_negative
 
 __all__ = ["Adamax"]
@@ -30,7 +32,7 @@ class Adamax(Elementwise):
         foreach: accepted for PyTorch's sake; there is one implementation.
         maximize: go up the gradient.
         differentiable: record the step, for derivatives through it; the parameters must then not be leaves.
-        capturable: accepted; steps are not captured in CUDA graphs.
+        capturable: keep the count of steps on the device, for steps that are captured in CUDA graphs.
 
     Raises:
         ValueError: an option is out of range, or the parameters are not fit (see `Optimizer`).
@@ -82,15 +84,16 @@ class Adamax(Elementwise):
     def _options(self, group: dict[str, Any]) -> dict[str, Any]:
         beta1, beta2 = group["betas"]
         return {
-            "lr": float(group["lr"]),
-            "beta1": float(beta1),
-            "beta2": float(beta2),
+            "lr": as_number(group["lr"]),
+            "beta1": as_number(beta1),
+            "beta2": as_number(beta2),
             "eps": float(group["eps"]),
             "weight_decay": float(group["weight_decay"]),
             "maximize": group["maximize"],
         }
 
     @staticmethod
+    @update("adamax_update")
     def _rule(
         xp: Any,
         p: Any,
@@ -107,6 +110,6 @@ class Adamax(Elementwise):
         maximize: bool,
     ) -> None:
         g = with_decay(xp, p, g, weight_decay, maximize)
-        m += (1 - beta1) * (g - m)
-        u[...] = xp.maximum(beta2 * u, xp.abs(g) + eps)
-        p -= (lr / (1 - beta1**t)) * (m / u)
+        m += on(1 - beta1, m) * (g - m)
+        u[...] = xp.maximum(on(beta2, u) * u, xp.abs(g) + eps)
+        p -= on(lr / (1 - beta1**t), m) * (m / u)

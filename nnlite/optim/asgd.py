@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensor import Tensor
+from ._capturable import as_number, at_least, on, value_of
 from ._elementwise import Elementwise, count, host_number, number_in, with_decay
+from ._update import update
 from .optimizer import ParamsT, check_learning_rate, check_not_negative
 
 __all__ = ["ASGD"]
@@ -34,7 +36,7 @@ class ASGD(Elementwise):
         foreach: accepted for PyTorch's sake; there is one implementation.
         maximize: go up the gradient.
         differentiable: record the step, for derivatives through it; the parameters must then not be leaves.
-        capturable: accepted; steps are not captured in CUDA graphs.
+        capturable: keep the count of steps on the device, for steps that are captured in CUDA graphs.
 
     Raises:
         ValueError: an option is out of range, or the parameters are not fit (see `Optimizer`).
@@ -96,15 +98,16 @@ class ASGD(Elementwise):
         state["mu"] = host_number(1.0)
 
     def _numbers(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-        lr, lambd = float(group["lr"]), float(group["lambd"])
+        lr, lambd = as_number(group["lr"]), float(group["lambd"])
         eta, mu = number_in(state, "eta")._a, number_in(state, "mu")._a
-        numbers = {"eta": float(eta), "mu": float(mu)}
+        numbers = {"eta": value_of(eta), "mu": value_of(mu)}
         t = count(state)
         eta[...] = lr / (1 + lambd * lr * t) ** float(group["alpha"])
-        mu[...] = 1 / max(1, t - float(group["t0"]))
+        mu[...] = 1 / at_least(1.0, t - float(group["t0"]))
         return numbers
 
     @staticmethod
+    @update("asgd_update")
     def _rule(
         xp: Any,
         p: Any,
@@ -118,9 +121,11 @@ class ASGD(Elementwise):
         maximize: bool,
     ) -> None:
         g = with_decay(xp, p, g, weight_decay, maximize)
-        p *= 1 - lambd * eta
-        p -= eta * g
-        if mu == 1:
+        p *= on(1 - lambd * eta, p)
+        p -= on(eta, g) * g
+        if type(mu) is not float:
+            average[...] = xp.where(mu == 1, p, average + on(mu, p) * (p - average))
+        elif mu == 1:
             average[...] = p
         else:
             average += mu * (p - average)

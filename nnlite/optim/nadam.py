@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensor import Tensor
+from ._capturable import as_number, on, value_of
 from ._elementwise import Elementwise, count, host_number, number_in, with_decay
+from ._update import update
 from .optimizer import ParamsT, check_betas, check_learning_rate, check_not_negative
 
 __all__ = ["NAdam"]
@@ -33,7 +35,7 @@ class NAdam(Elementwise):
         decoupled_weight_decay: shrink the parameter by ``lr * weight_decay`` itself, as AdamW does.
         foreach: accepted for PyTorch's sake; there is one implementation.
         maximize: go up the gradient.
-        capturable: accepted; steps are not captured in CUDA graphs.
+        capturable: keep the count of steps on the device, for steps that are captured in CUDA graphs.
         differentiable: record the step, for derivatives through it; the parameters must then not be leaves.
 
     Raises:
@@ -91,9 +93,9 @@ class NAdam(Elementwise):
     def _options(self, group: dict[str, Any]) -> dict[str, Any]:
         beta1, beta2 = group["betas"]
         return {
-            "lr": float(group["lr"]),
-            "beta1": float(beta1),
-            "beta2": float(beta2),
+            "lr": as_number(group["lr"]),
+            "beta1": as_number(beta1),
+            "beta2": as_number(beta2),
             "eps": float(group["eps"]),
             "weight_decay": float(group["weight_decay"]),
             "decoupled": group["decoupled_weight_decay"],
@@ -105,13 +107,14 @@ class NAdam(Elementwise):
         state["mu_product"] = host_number(1.0)
 
     def _numbers(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-        t, beta1, decay = count(state), float(group["betas"][0]), float(group["momentum_decay"])
+        t, beta1, decay = count(state), as_number(group["betas"][0]), float(group["momentum_decay"])
         mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (step * decay)) for step in (t, t + 1))
         product = number_in(state, "mu_product")._a
         product *= mu
-        return {"t": t, "mu": mu, "mu_next": mu_next, "mu_product": float(product)}
+        return {"t": t, "mu": mu, "mu_next": mu_next, "mu_product": value_of(product)}
 
     @staticmethod
+    @update("nadam_update")
     def _rule(
         xp: Any,
         p: Any,
@@ -133,9 +136,9 @@ class NAdam(Elementwise):
     ) -> None:
         g = with_decay(xp, p, g, 0.0 if decoupled else weight_decay, maximize)
         if decoupled and weight_decay:
-            p *= 1 - lr * weight_decay
-        m += (1 - beta1) * (g - m)
-        v *= beta2
-        v += (1 - beta2) * g * g
-        m_hat = (mu_next / (1 - mu_product * mu_next)) * m + ((1 - mu) / (1 - mu_product)) * g
-        p -= lr * m_hat / (xp.sqrt(v / (1 - beta2**t)) + eps)
+            p *= on(1 - lr * weight_decay, p)
+        m += on(1 - beta1, m) * (g - m)
+        v *= on(beta2, v)
+        v += on(1 - beta2, g) * g * g
+        m_hat = on(mu_next / (1 - mu_product * mu_next), m) * m + on((1 - mu) / (1 - mu_product), g) * g
+        p -= on(lr, p) * m_hat / (xp.sqrt(v / on(1 - beta2**t, v)) + eps)

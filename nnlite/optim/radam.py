@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ..tensor import Tensor
+from ._capturable import as_number, at_least, on, root
 from ._elementwise import Elementwise, with_decay
+from ._update import update
 from .optimizer import ParamsT, check_betas, check_learning_rate, check_not_negative
 
 __all__ = ["RAdam"]
@@ -36,7 +37,7 @@ class RAdam(Elementwise):
         decoupled_weight_decay: shrink the parameter by ``lr * weight_decay`` itself, as AdamW does.
         foreach: accepted for PyTorch's sake; there is one implementation.
         maximize: go up the gradient.
-        capturable: accepted; steps are not captured in CUDA graphs.
+        capturable: keep the count of steps on the device, for steps that are captured in CUDA graphs.
         differentiable: record the step, for derivatives through it; the parameters must then not be leaves.
 
     Raises:
@@ -91,9 +92,9 @@ class RAdam(Elementwise):
     def _options(self, group: dict[str, Any]) -> dict[str, Any]:
         beta1, beta2 = group["betas"]
         return {
-            "lr": float(group["lr"]),
-            "beta1": float(beta1),
-            "beta2": float(beta2),
+            "lr": as_number(group["lr"]),
+            "beta1": as_number(beta1),
+            "beta2": as_number(beta2),
             "eps": float(group["eps"]),
             "weight_decay": float(group["weight_decay"]),
             "decoupled": group["decoupled_weight_decay"],
@@ -101,6 +102,7 @@ class RAdam(Elementwise):
         }
 
     @staticmethod
+    @update("radam_update")
     def _rule(
         xp: Any,
         p: Any,
@@ -119,22 +121,24 @@ class RAdam(Elementwise):
     ) -> None:
         g = with_decay(xp, p, g, 0.0 if decoupled else weight_decay, maximize)
         if decoupled and weight_decay:
-            p *= 1 - lr * weight_decay
-        m += (1 - beta1) * (g - m)
-        v *= beta2
-        v += (1 - beta2) * g * g
-        factor = _rectification(t, beta2)
-        if factor is None:
-            p -= (lr / (1 - beta1**t)) * m
-        else:
-            p -= (lr / (1 - beta1**t) * factor) * m / (xp.sqrt(v) + eps)
+            p *= on(1 - lr * weight_decay, p)
+        m += on(1 - beta1, m) * (g - m)
+        v *= on(beta2, v)
+        v += on(1 - beta2, g) * g * g
+        rate = lr / (1 - beta1**t)
+        known, factor = _rectification(t, beta2)
+        if known is False:
+            p -= rate * m
+        elif known is True:
+            p -= (rate * factor) * m / (xp.sqrt(v) + eps)
+        else:  # t is on the device
+            p -= xp.where(known, on(rate * factor, m) * m / (xp.sqrt(v) + eps), on(rate, m) * m)
 
 
-def _rectification(t: float, beta2: float) -> float | None:
-    """The factor ``r * sqrt(1 - beta2**t)`` of the formula; None while the variance of v is not tractable."""
+def _rectification(t: Any, beta2: Any) -> tuple[Any, Any]:
+    """Whether the variance of v is tractable, and then the factor ``r * sqrt(1 - beta2**t)`` of the formula."""
     rho = 2 / (1 - beta2) - 1
     correction = 1 - beta2**t
     rho_t = rho - 2 * t * beta2**t / correction
-    if rho_t <= 5:
-        return None
-    return math.sqrt((rho_t - 4) * (rho_t - 2) * rho / ((rho - 4) * (rho - 2) * rho_t) * correction)
+    known, rho_t = rho_t > 5, at_least(5.0, rho_t)
+    return known, root((rho_t - 4) * (rho_t - 2) * rho / ((rho - 4) * (rho - 2) * rho_t) * correction)

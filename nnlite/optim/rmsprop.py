@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensor import Tensor
+from ._capturable import as_number, on
 from ._elementwise import Elementwise, count, with_decay
+from ._update import update
 from .optimizer import ParamsT, check_learning_rate, check_not_negative
 
 __all__ = ["RMSprop"]
@@ -31,7 +33,7 @@ class RMSprop(Elementwise):
         weight_decay: factor of the L2 penalty.
         momentum: how much of the last step is kept.
         centered: divide by an estimate of the variance, not of the square.
-        capturable: accepted; steps are not captured in CUDA graphs.
+        capturable: keep the count of steps on the device, for steps that are captured in CUDA graphs.
         foreach: accepted for PyTorch's sake; there is one implementation.
         maximize: go up the gradient.
         differentiable: record the step, for derivatives through it; the parameters must then not be leaves.
@@ -91,13 +93,14 @@ class RMSprop(Elementwise):
 
     def _options(self, group: dict[str, Any]) -> dict[str, Any]:
         names = ("lr", "momentum", "alpha", "eps", "weight_decay")
-        return {**{name: float(group[name]) for name in names}, "maximize": group["maximize"]}
+        return {**{name: as_number(group[name]) for name in names}, "maximize": group["maximize"]}
 
     def _numbers(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         count(state)  # the formula does without it
         return {}
 
     @staticmethod
+    @update("rmsprop_update")
     def _rule(
         xp: Any,
         p: Any,
@@ -122,7 +125,7 @@ class RMSprop(Elementwise):
             square = v - a * a
         d = g / (xp.sqrt(square) + eps)
         if b is not None:
-            b *= momentum
+            b *= on(momentum, b)
             b += d
             d = b
-        p -= lr * d
+        p -= on(lr, d) * d

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..tensor import Tensor
 from ._elementwise import Elementwise, count, host_number, with_decay
+from ._update import update
 from .optimizer import ParamsT, check_learning_rate, full_like
 
 __all__ = ["Rprop"]
@@ -28,7 +29,7 @@ class Rprop(Elementwise):
         lr: the step size at first.
         etas: the factors by which step sizes shrink and grow.
         step_sizes: the smallest and the largest step size.
-        capturable: accepted; steps are not captured in CUDA graphs.
+        capturable: keep the count of steps on the device, for steps that are captured in CUDA graphs.
         foreach: accepted for PyTorch's sake; there is one implementation.
         maximize: go up the gradient.
         differentiable: record the step, for derivatives through it; the parameters must then not be leaves.
@@ -99,6 +100,7 @@ class Rprop(Elementwise):
         return {}
 
     @staticmethod
+    @update("rprop_update")
     def _rule(
         xp: Any,
         p: Any,
