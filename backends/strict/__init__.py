@@ -22,8 +22,8 @@ from ..kernels import Override
 from ..registry import register_backend
 from .array import StrictArray, from_host, memory
 from .namespace import xp
-from .sync import DeviceSynchronizedError, SyncCounter, forbid_synchronize, sync_count
 from .recording import Tape, scalar_from_host
+from .sync import DeviceSynchronizedError, SyncCounter, forbid_synchronize, sync_count
 
 __all__ = [
     "DeviceSynchronizedError",
@@ -44,18 +44,18 @@ class StrictBackend(DeferringBackend):
     xp = xp
 
     def from_host(self, array: np.ndarray, index: int | None = None) -> StrictArray:
-        return from_host(array)
         if not array.ndim:
             return scalar_from_host(array)
         refuse_upload("a copy of a tensor of the CPU")
+        return from_host(array)
 
-    def fetch(self, array: StrictArray) -> np.ndarray:
     def write(self, array: StrictArray, values: np.ndarray) -> None:
         array.set(values)
 
     def make_capture(self, index: int | None = None, pool: Any = None) -> Tape:
         return Tape(self, index, pool)
 
+    def fetch(self, array: StrictArray) -> np.ndarray:
         return array.get(order="A")
 
     def device_name(self, index: int | None = None) -> str:
