@@ -7,7 +7,7 @@ written as the formula stands in the textbook; the numbers (learning rate and so
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,43 @@ def update(name: str) -> Callable[[Rule], Rule]:
         return rule
 
     return register
+
+
+def multi_update(
+    xp: Any,
+    rule: str,
+    parameters: Sequence[Arrays],
+    *,
+    numbers: dict[str, Any],
+    grad_scale: Any = None,
+    found_inf: Any = None,
+) -> bool:
+    """Update many parameters of one dtype at once, where a backend can.
+
+    Args:
+        rule: the name under which the rule stands in the kernel table.
+        parameters: for each its array, those of its state (None for what the rule does without) and its gradient.
+        numbers: of the rule; each a Python number or a float64 array without dimensions on the device.
+        grad_scale: None or a float32 array without dimensions that the gradients are divided by first.
+        found_inf: None or a float32 array without dimensions; nothing changes where it is not 0.
+
+    Returns:
+        whether it was done. If not, it is for the caller to do it one by one.
+    """
+    return False
+
+
+GENERIC["multi_update"] = multi_update
+
+
+def all_at_once(rule: Rule, parameters: Sequence[Arrays], found_inf: Any = None) -> bool:
+    """Run a rule with its numbers bound (`functools.partial`) on many parameters, where the backend can."""
+    operation = getattr(getattr(rule, "func", None), "operation", None)
+    if operation is None:
+        return False
+    table = tables[type(parameters[0][0])]
+    done: bool = table.multi_update(operation, parameters, numbers=rule.keywords, found_inf=found_inf)  # type: ignore[attr-defined]
+    return done
 
 
 def run(rule: Rule, xp: Any, arrays: Arrays) -> None:
