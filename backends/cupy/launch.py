@@ -58,6 +58,16 @@ def blocks_for(items: int, threads: int = THREADS, most: int = 1 << 16) -> int:
     return max(1, min(-(-items // threads), most))
 
 
+class Struct:
+    """An argument that a kernel takes by value and that holds addresses of ``arrays``."""
+
+    arrays: list[Any]
+
+    def packed(self, address: Any) -> np.ndarray:
+        """The bytes as one element of a NumPy array; ``address(array)`` tells where an array lies."""
+        raise NotImplementedError
+
+
 class Gpu:
     """What a wrapper works with: ``xp`` makes arrays, ``launch`` starts kernels.
 
@@ -81,7 +91,7 @@ class Gpu:
         Args:
             blocks: of the grid, and ``threads`` of a block: a number or a tuple of up to three.
             arguments: as the kernel takes them: arrays without gaps for pointers, None for a null pointer, Python
-                integers for ``long long``, NumPy scalars of the very type for all others.
+                integers for ``long long``, NumPy scalars of the very type for all others, a `Struct` for a struct.
             shared: bytes of dynamic shared memory.
             macros: ``T=x.dtype`` and so on; whatever is no dtype is a constant.
         """
@@ -104,6 +114,11 @@ def on_cupy(cupy: Any, xp: Any) -> Gpu:
     """Kernels on a GPU, compiled by NVRTC; CuPy keeps them on disk."""
     null = np.uintp(0)
 
+    def passed(argument: Any) -> Any:
+        if argument is None:
+            return null
+        return argument.packed(lambda array: array.data.ptr) if isinstance(argument, Struct) else argument
+
     def module(text: str, label: str) -> Any:
         raw = cupy.RawModule(code=text, options=OPTIONS)
 
@@ -113,7 +128,7 @@ def on_cupy(cupy: Any, xp: Any) -> Gpu:
                 function = raw.get_function(name)
 
                 def start(grid: Any, block: Any, arguments: Any, shared_mem: int) -> None:
-                    function(grid, block, tuple(null if a is None else a for a in arguments), shared_mem=shared_mem)
+                    function(grid, block, tuple(map(passed, arguments)), shared_mem=shared_mem)
 
                 return start
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from ...cupy.launch import Struct
+
 DEVICE = Path(__file__).with_name("device.h")
 
 FLAGS = ("-std=c++17", "-O1", "-fno-strict-aliasing", "-fPIC", "-shared", "-w")
@@ -77,7 +79,7 @@ class Module:
             memory = _Memory()
             values = [_value(name, i, p, a, memory) for i, (p, a) in enumerate(zip(parameters, arguments, strict=True))]
             memory.place()
-            pointers = [v if isinstance(v, bytes) else memory.address(v) for v in values]
+            pointers = [_passed(v, memory) for v in values]
             buffers = [ctypes.create_string_buffer(p, len(p)) for p in pointers]
             table = (ctypes.c_void_p * len(buffers))(*[ctypes.addressof(b) for b in buffers])
             size = (ctypes.c_uint * 6)(*_three(grid), *_three(block))
@@ -91,6 +93,13 @@ class Module:
 
 def _three(sizes: Sequence[int]) -> list[int]:
     return [*sizes, 1, 1, 1][:3]
+
+
+def _passed(value: Any, memory: _Memory) -> bytes:
+    """What stands in the place of an argument: its bytes, or where its array lies for this launch."""
+    if isinstance(value, Struct):
+        return value.packed(lambda array: int.from_bytes(memory.address(array._h), "little")).tobytes()
+    return value if isinstance(value, bytes) else memory.address(value)
 
 
 def _value(name: str, i: int, parameter: str, argument: Any, memory: _Memory) -> Any:
@@ -109,6 +118,14 @@ def _value(name: str, i: int, parameter: str, argument: Any, memory: _Memory) ->
             raise TypeError(f"{what}: the kernel reads {np.dtype(kind)}, got an array of {host.dtype}")
         memory.add(host, parameter[0] == "P")
         return host
+    if parameter == "s" or isinstance(argument, Struct):
+        if parameter != "s" or not isinstance(argument, Struct):
+            raise TypeError(f"{what}: a struct is passed to a parameter that is none, or the other way round")
+        for array in argument.arrays:
+            if not array._h.flags.c_contiguous:
+                raise ValueError(f"{what}: a kernel takes arrays without gaps, got strides {array._h.strides}")
+            memory.add(array._h, True)
+        return argument
     if parameter == "q" and type(argument) is int:
         return np.int64(argument).tobytes()
     if not isinstance(argument, np.generic) or argument.dtype != np.dtype(parameter):

@@ -23,6 +23,8 @@
 #define __noinline__
 #define __constant__ static const
 #define __launch_bounds__(...)
+#define __grid_constant__
+#define __align__(n) alignas(n)
 #define __shared__ static __attribute__((section("cuda_shared")))
 
 struct dim3 { unsigned x = 1, y = 1, z = 1; };
