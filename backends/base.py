@@ -41,6 +41,8 @@ class Backend:
     ``random_bits(seed, counter, n, like)``
         ``n`` words of 32 random bits (Philox 4x64-10 of key ``seed`` from block ``counter`` on) on the device of
         ``like`` (an array or None for the current device); the same words on every device.
+    ``add_product(out, a, b)``
+        ``out += a @ b`` of matrices in one pass, where ``adds_products`` says so.
     ``cache_bytes``
         not needed: the size of temporary arrays that stay in the processor's cache, for operations that go through
         large arrays in blocks. Without it the blocks are as large as memory allows.
@@ -49,8 +51,14 @@ class Backend:
     has_indices: bool = False
     """Whether there can be several devices of this type (``cuda:0``, ``cuda:1``)."""
 
+    has_streams: bool = False
+    """Whether work can be queued in several streams that run side by side; see ``cupy`` for the methods."""
+
     checks_indices: bool = True
     """Whether the array library raises IndexError for an index out of range (CuPy wraps it silently)."""
+
+    adds_products: bool = False
+    """Whether ``xp.add_product`` is there: a product that adds to what its array holds."""
 
     def unavailable_reason(self) -> str | None:
         """What is missing, and what to install, where the device cannot be used; None where it can."""
@@ -75,6 +83,15 @@ class Backend:
     def from_host(self, array: np.ndarray, index: int | None = None) -> Any:
         """A new array on the device with the values of a NumPy array. Always a copy."""
         raise NotImplementedError
+
+    def from_host_async(self, array: np.ndarray, index: int | None = None) -> Any:
+        """As ``from_host``; pinned memory may be read after the return, so it must not be changed until the copy is
+        done."""
+        return self.from_host(array, index)
+
+    def is_pinned(self, array: np.ndarray) -> bool:
+        """Whether the memory of a NumPy array is pinned: whether the device can read it on its own."""
+        return False
 
     def to_host(self, array: Any) -> np.ndarray:
         """The values of ``array`` as a NumPy array. A copy unless the device is the CPU. Waits for the device."""
@@ -106,6 +123,29 @@ class Backend:
     def memory_info(self, index: int | None = None) -> tuple[int, int]:
         """Free and total bytes of the device."""
         raise NotImplementedError(f"the {self.name} backend does not tell its free memory")
+
+    def memory_stats(self, index: int | None = None) -> dict[str, int]:
+        """PyTorch's figures of the memory, as many as are known, by PyTorch's names."""
+        return {}
+
+    def reset_peak_memory(self, index: int | None = None) -> None:
+        """Let the peaks in ``memory_stats`` begin anew."""
+
+    def reset_counted_memory(self, index: int | None = None) -> None:
+        """Let what is added up in ``memory_stats`` begin anew."""
+
+    def limit_memory(self, fraction: float, index: int | None = None) -> None:
+        """Let arrays take no more than this part of the device's memory."""
+        raise NotImplementedError(f"the {self.name} backend does not limit memory")
+
+    def memory_limit(self, index: int | None = None) -> float:
+        """The part of the device's memory that arrays may take."""
+        return 1.0
+
+    def explained(self, error: Exception) -> Exception | None:
+        """An error that says more than ``error``, which the array library raised; None where there is no more to
+        say."""
+        return None
 
     def positions(self, mask: Any) -> Any:
         """Where a one-dimensional bool array is true, if the host can know without waiting for the device; else None.
@@ -153,10 +193,6 @@ class Backend:
     def empty_cache(self) -> None:
         """Give unused memory of the pool back to the device."""
 
-
-def index_message(function: str, bad: int, low: int, size: int) -> str:
-    """The text of the error for an index out of range."""
-    return f"{function}(): index {bad} is out of bounds for dimension with size {size} (expected {low} to {size - 1})"
     def make_capture(self, index: int | None = None, pool: Any = None) -> Capture:
         """A graph that can be captured on a device; ``pool`` is the memory of another that it may share."""
         raise NotImplementedError(f"graphs are captured on cuda, not on {self.name}: call the function as it is")
@@ -169,3 +205,7 @@ def index_message(function: str, bad: int, low: int, size: int) -> str:
         """Copy values of the host into an array of the device, in the order of the device's work."""
         array[...] = values
 
+
+def index_message(function: str, bad: int, low: int, size: int) -> str:
+    """The text of the error for an index out of range."""
+    return f"{function}(): index {bad} is out of bounds for dimension with size {size} (expected {low} to {size - 1})"

@@ -3,53 +3,25 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..base import DeviceUnavailableError
 from ..deferred import DeferringBackend
 from ..registry import register_backend
+from .errors import closed, explain, fatal, missing_package, translated
 from .launch import on_cupy
+from .memory import PoolMemory, PrivatePool
 from .overrides import bound
 
-_INSTALL = 'install it with: pip install "nnlite-framework[cuda]"'
-_NO_DRIVER, _NO_GPU = 35, 100
-"""cudaErrorInsufficientDriver and cudaErrorNoDevice."""
+_NO_GPU, _NO_MEMORY, _NOT_READY = 100, 2, 600
+"""cudaErrorNoDevice, cudaErrorMemoryAllocation and cudaErrorNotReady."""
 
-
-def missing_package() -> str | None:
-    """Why CuPy cannot be imported, and what to install; None where it can. Does not import it when it is absent."""
-    if importlib.util.find_spec("cupy") is None:
-        return f"cuda is not available: CuPy is not installed; {_INSTALL}"
-    try:
-        importlib.import_module("cupy")
-    except Exception as error:
-        return f"cuda is not available: CuPy is installed but cannot be imported ({error}); {_INSTALL}"
-    return None
-
-
-def explain(status: int, text: str, driver: int, runtime: int) -> str:
-    """What is missing, from a CUDA error and the versions (13020 is 13.2) of driver and runtime."""
-    if status == _NO_DRIVER and not driver:
-        return (
-            "cuda is not available: CuPy is installed, but this machine has no NVIDIA driver; install the driver "
-            f"(for CUDA {runtime // 1000} or newer) and check it with nvidia-smi"
-        )
-    if status == _NO_DRIVER:
-        return (
-            f"cuda is not available: the NVIDIA driver is for CUDA {driver // 1000}.{driver % 1000 // 10}, CuPy needs "
-            f"one for CUDA {runtime // 1000}; install a newer driver"
-        )
-    if status == _NO_GPU:
-        return (
-            "cuda is not available: CuPy and the NVIDIA driver are installed, but no GPU is visible; check nvidia-smi "
-            "and the environment variable CUDA_VISIBLE_DEVICES"
-        )
-    return f"cuda is not available: {text}"
+_OF_CUDA = ("CUDARuntimeError", "CUDADriverError")
 
 
 class CupyBackend(DeferringBackend):
@@ -62,18 +34,23 @@ class CupyBackend(DeferringBackend):
 
     name = "cuda"
     has_indices = True
+    has_streams = True
+    adds_products = True
 
     def __init__(self, cupy: Any) -> None:
         super().__init__()
         self._cupy = cupy
         self._runtime = cupy.cuda.runtime
+        self._errors = RuntimeError, OSError  # of CUDA's, and of libraries that are not there
         self._count: int | None = None
+        self._lost: str | None = None
+        self.memory = PoolMemory(cupy)
         self.array_type = cupy.ndarray
         self.xp = importlib.import_module(f"{__package__}.namespace").xp
 
     def unavailable_reason(self) -> str | None:
-        if self._count is not None:
-            return None
+        if self._count is not None or self._lost is not None:
+            return self._lost
         runtime = self._runtime
         try:
             count = runtime.getDeviceCount()
@@ -82,7 +59,22 @@ class CupyBackend(DeferringBackend):
         if not count:
             return explain(_NO_GPU, "", 0, 0)
         self._count = count
+        self.memory.install()
         return None
+
+    def explained(self, error: Exception) -> Exception | None:
+        """The error to raise in place of one that CuPy raised: what has happened and what to do; None for that one.
+
+        After an error that CUDA does not survive (an illegal address), every further use raises
+        DeviceUnavailableError; the rest of the program can go on.
+        """
+        better = translated(error, self._runtime.runtimeGetVersion())
+        if better is None and getattr(error, "status", 0) == _NO_MEMORY and type(error).__name__ in _OF_CUDA:
+            return self.memory.error(0, self._runtime.getDevice())
+        if fatal(error):
+            self.pending.clear()
+            self._count, self._lost = None, closed(error)
+        return better
 
     def _check(self) -> None:
         if self._count is None:
@@ -109,23 +101,81 @@ class CupyBackend(DeferringBackend):
         self._check()
         return nullcontext() if index is None else self._cupy.cuda.Device(index)
 
+    def _fail(self, error: Exception) -> NoReturn:
+        """Raise what is to be raised in place of CuPy's error."""
+        better = self.explained(error)
+        if better is None:
+            raise error
+        raise better from error
+
+    # Copies
+
     def from_host(self, array: np.ndarray, index: int | None = None) -> Any:
+        return self._copied(array, index, wait=True)
+
+    def from_host_async(self, array: np.ndarray, index: int | None = None) -> Any:
+        return self._copied(array, index, wait=False)
+
+    def _copied(self, array: np.ndarray, index: int | None, wait: bool) -> Any:
         native = array.astype(array.dtype.newbyteorder("="), copy=False)
-        with self.use(index):
-            return self._cupy.array(native)
+        try:
+            with self.use(index):
+                # CuPy copies ordinary memory into pinned memory of its own before it returns; pinned memory is read
+                # after that (and kept until then), so the program must not have changed it.
+                return self._cupy.array(native, blocking=wait and self.is_pinned(native))
+        except self._errors as error:
+            self._fail(error)
 
     def fetch(self, array: Any) -> np.ndarray:
-        return array.get(order="A")
+        try:
+            return array.get(order="A")
+        except self._errors as error:
+            self._fail(error)
 
     def to_index(self, array: Any, index: int | None) -> Any:
-        if index is None or index == array.device.id:
+        source = array.device.id
+        if index is None or index == source:
             return array
+        with self.use(source):
+            whole = self._cupy.ascontiguousarray(array)
+        here, there = self.current_stream(source), self.current_stream(index)
+        self._follow(there, here, source)
         with self.use(index):
-            return array.copy()
+            out = whole.copy()
+        self._follow(here, there, index)  # what is freed here is not used again before it was read
+        return out
+
+    def _follow(self, later: Any, earlier: Any, index: int) -> None:
+        """Let what one stream gets from now on wait for what another, on device ``index``, has now."""
+        event = self.make_event(index, False, False)
+        event.record(earlier)
+        later.wait_event(event)
 
     def wait(self, index: int | None) -> None:
         with self.use(index):
-            self._runtime.deviceSynchronize()
+            try:
+                self._runtime.deviceSynchronize()
+            except self._errors as error:
+                self._fail(error)
+            self.memory.lent.settle()
+
+    # Memory of the host that a device can read on its own
+
+    def pinned_empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """A NumPy array in pinned memory, with whatever values."""
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        if not size:
+            return np.empty(shape, dtype)
+        self._check()
+        try:
+            return np.ndarray(shape, dtype, buffer=self._cupy.cuda.alloc_pinned_memory(size))
+        except self._errors as error:
+            self._fail(error)
+
+    def is_pinned(self, array: np.ndarray) -> bool:
+        return bool(array.size) and bool(self._cupy.cuda.pinned_memory.is_memory_pinned(array.ctypes.data))
+
+    # What a device is
 
     def device_properties(self, index: int | None = None) -> dict[str, Any]:
         """What the CUDA runtime tells about a device, by its field names."""
@@ -135,39 +185,58 @@ class CupyBackend(DeferringBackend):
     def device_name(self, index: int | None = None) -> str:
         return self.device_properties(index)["name"].decode()
 
+    def can_access_peer(self, index: int, other: int) -> bool:
+        """Whether device ``index`` can read the memory of ``other``."""
+        self._check()
+        return index != other and bool(self._runtime.deviceCanAccessPeer(index, other))
+
+    # Memory of devices
+
     def memory_allocated(self, index: int | None = None) -> int:
         with self.use(index):
-            return self._cupy.get_default_memory_pool().used_bytes()
+            return self.memory.used()
 
     def memory_reserved(self, index: int | None = None) -> int:
         with self.use(index):
-            return self._cupy.get_default_memory_pool().total_bytes()
+            return self.memory.reserved()
 
     def memory_info(self, index: int | None = None) -> tuple[int, int]:
         with self.use(index):
             free, total = self._runtime.memGetInfo()
         return free, total
 
+    def memory_stats(self, index: int | None = None) -> dict[str, int]:
+        with self.use(index):
+            return self.memory.stats()
+
+    def reset_peak_memory(self, index: int | None = None) -> None:
+        with self.use(index):
+            self.memory.reset_peak()
+
+    def reset_counted_memory(self, index: int | None = None) -> None:
+        with self.use(index):
+            self.memory.reset_counts()
+
     def empty_cache(self) -> None:
         self._check()
-        self._cupy.get_default_memory_pool().free_all_blocks()
-        self._cupy.get_default_pinned_memory_pool().free_all_blocks()
+        self.memory.free_cache()
 
-    def limit_memory(self, fraction: float, index: int) -> None:
-        """Let the pool take no more than this part of the device's memory."""
+    def limit_memory(self, fraction: float, index: int | None = None) -> None:
         with self.use(index):
-            self._cupy.get_default_memory_pool().set_limit(fraction=fraction)
+            self.memory.set_fraction(fraction)
 
-    def memory_limit(self, index: int) -> float:
-        """The part of the device's memory that the pool may take."""
+    def memory_limit(self, index: int | None = None) -> float:
         with self.use(index):
-            limit = self._cupy.get_default_memory_pool().get_limit()
-            return limit / self._runtime.memGetInfo()[1] if limit else 1.0
+            return self.memory.fraction()
 
-    def can_access_peer(self, index: int, other: int) -> bool:
-        """Whether device ``index`` can read the memory of ``other``."""
+    def private_pool(self) -> PrivatePool:
+        """A memory pool of its own, whose memory counts as allocated as long as the result lives."""
         self._check()
-        return index != other and bool(self._runtime.deviceCanAccessPeer(index, other))
+        return self.memory.private_pool()
+
+    def record_stream(self, array: Any, stream: Any) -> None:
+        """Keep the memory of ``array`` from being used again before ``stream`` has done what it has to do by then."""
+        self.memory.lent.record(array, stream, array.device.id)
 
     # Streams and events, as CuPy has them
 
@@ -179,7 +248,8 @@ class CupyBackend(DeferringBackend):
 
     def external_stream(self, handle: int, index: int) -> Any:
         """The stream of a handle that another library made."""
-        return self._cupy.cuda.ExternalStream(handle, index)
+        with self.use(index):
+            return self._cupy.cuda.Stream.from_external(_Foreign(handle))
 
     def current_stream(self, index: int) -> Any:
         """The stream that takes the work for a device."""
@@ -206,9 +276,45 @@ class CupyBackend(DeferringBackend):
         with self.use(index):
             return self._cupy.cuda.Event(block=blocking, disable_timing=not timing)
 
+    def is_done(self, event_or_stream: Any) -> bool:
+        """Whether all work before an event, or in a stream, is done."""
+        raw = event_or_stream
+        ask = self._runtime.streamQuery if hasattr(raw, "wait_event") else self._runtime.eventQuery
+        status = ask(raw.ptr)
+        if status not in (0, _NOT_READY):
+            self._fail(self._runtime.CUDARuntimeError(status))
+        return status == 0
+
+    def wait_for(self, event_or_stream: Any) -> None:
+        """Wait until all work before an event, or in a stream, is done."""
+        try:
+            event_or_stream.synchronize()
+        except self._errors as error:
+            self._fail(error)
+
+    def blas_handle(self, index: int) -> int:
+        """The handle of cuBLAS for a device in this thread."""
+        with self.use(index):
+            return self._cupy.cuda.Device(index).cublas_handle
+
+    def solver_handle(self, index: int) -> int:
+        """The handle of cuSOLVER for a device in this thread."""
+        with self.use(index):
+            return self._cupy.cuda.Device(index).cusolver_handle
+
     def elapsed_time(self, start: Any, end: Any) -> float:
         """Milliseconds between two events."""
         return self._cupy.cuda.get_elapsed_time(start, end)
+
+
+class _Foreign:
+    """What tells a stream's handle, as CUDA's stream protocol has it."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 0, self._handle
 
 
 def register() -> None:

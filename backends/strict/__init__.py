@@ -20,7 +20,8 @@ from ..capture import refuse_upload
 from ..deferred import DeferringBackend
 from ..kernels import Override
 from ..registry import register_backend
-from .array import StrictArray, from_host, memory
+from .array import StrictArray, from_host
+from .memory import memory
 from .namespace import xp
 from .recording import Tape, scalar_from_host
 from .sync import DeviceSynchronizedError, SyncCounter, forbid_synchronize, sync_count
@@ -64,6 +65,27 @@ class StrictBackend(DeferringBackend):
     def memory_allocated(self, index: int | None = None) -> int:
         return memory.live
 
+    def memory_reserved(self, index: int | None = None) -> int:
+        return memory.reserved
+
+    def memory_stats(self, index: int | None = None) -> dict[str, int]:
+        return memory.stats()
+
+    def reset_peak_memory(self, index: int | None = None) -> None:
+        memory.reset_peak()
+
+    def reset_counted_memory(self, index: int | None = None) -> None:
+        memory.reset_counts()
+
+    def empty_cache(self) -> None:
+        memory.free_cache()
+
+    def limit_memory(self, fraction: float, index: int | None = None) -> None:
+        memory.limit = 0 if fraction == 1 else max(1, int(fraction * self.memory_info()[1]))
+
+    def memory_limit(self, index: int | None = None) -> float:
+        return memory.limit / self.memory_info()[1] if memory.limit else 1.0
+
     def memory_info(self, index: int | None = None) -> tuple[int, int]:
         page = os.sysconf("SC_PAGE_SIZE")
         return os.sysconf("SC_AVPHYS_PAGES") * page, os.sysconf("SC_PHYS_PAGES") * page
@@ -71,7 +93,10 @@ class StrictBackend(DeferringBackend):
 
 def register() -> None:
     """Add the strict device to the registry."""
-    register_backend(StrictBackend(), _kernels())
+    backend = StrictBackend()
+    kernels = _kernels()
+    backend.adds_products = bool(kernels)
+    register_backend(backend, kernels)
 
 
 def _kernels() -> dict[str, Override]:

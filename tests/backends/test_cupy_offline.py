@@ -7,8 +7,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
+import fake_cupy
 import numpy as np
 import pytest
 
@@ -63,64 +63,6 @@ def test_importing_nnlite_imports_no_cupy():
 # The backend over a stand-in for the CuPy module
 
 
-class CudaRuntimeError(RuntimeError):
-    def __init__(self, status):
-        super().__init__("cudaErrorStandIn: an error")
-        self.status = status
-
-
-def fake_cupy(devices=None, status=None, driver=13020):
-    """A module with as much of CuPy as the backend asks for."""
-    state = SimpleNamespace(device=0, log=[])
-
-    class Device:
-        def __init__(self, index):
-            self.index = index
-
-        def use(self):
-            state.device = self.index
-
-        def __enter__(self):
-            self.outer, state.device = state.device, self.index
-
-        def __exit__(self, *exc):
-            state.device = self.outer
-
-    class Pool:
-        def used_bytes(self):
-            return 10 + state.device
-
-        def total_bytes(self):
-            return 20 + state.device
-
-        def free_all_blocks(self):
-            state.log.append("freed")
-
-    def device_count():
-        if status is not None:
-            raise CudaRuntimeError(status)
-        return devices
-
-    runtime = SimpleNamespace(
-        CUDARuntimeError=CudaRuntimeError,
-        getDeviceCount=device_count,
-        driverGetVersion=lambda: driver,
-        runtimeGetVersion=lambda: 13020,
-        getDevice=lambda: state.device,
-        deviceSynchronize=lambda: state.log.append(f"waited for {state.device}"),
-        getDeviceProperties=lambda i: {"name": f"GPU {i}".encode()},
-        memGetInfo=lambda: (100, 200 + state.device),
-    )
-    return SimpleNamespace(
-        state=state,
-        ndarray=type("ndarray", (), {}),
-        cuda=SimpleNamespace(runtime=runtime, Device=Device),
-        array=lambda a: (state.device, a),
-        get_default_memory_pool=Pool,
-        get_default_pinned_memory_pool=Pool,
-    )
-
-
 @pytest.fixture
 def backend_over(monkeypatch):
     def make(module):
@@ -135,7 +77,7 @@ def backend_over(monkeypatch):
 
 @pytest.mark.parametrize("case", [{"status": 35, "driver": 0}, {"status": 100}, {"devices": 0}])
 def test_every_operation_raises_the_reason(backend_over, case):
-    backend = backend_over(fake_cupy(**case))
+    backend = backend_over(fake_cupy.Module(**case))
     reason = backend.unavailable_reason()
     assert reason is not None
     assert backend.device_count() == 0
@@ -155,27 +97,41 @@ def test_every_operation_raises_the_reason(backend_over, case):
 
 
 def test_devices_and_figures(backend_over):
-    module = fake_cupy(devices=2)
+    module = fake_cupy.Module(devices=2)
     backend = backend_over(module)
     assert backend.unavailable_reason() is None
     assert (backend.device_count(), backend.current_index()) == (2, 0)
     with backend.use(1):
         assert backend.current_index() == 1
-    assert backend.from_host(np.ones(2, ">f4"), 1)[0] == 1
-    assert backend.from_host(np.ones(2, ">f4"))[1].dtype.isnative
+    x = backend.from_host(np.array([1, 2], ">f4"), 1)
+    assert (backend.index_of(x), x.dtype.isnative, backend.fetch(x).tolist()) == (1, True, [1, 2])
     assert backend.device_name(1) == "GPU 1"
-    assert (backend.memory_allocated(1), backend.memory_reserved(1)) == (11, 21)
-    assert backend.memory_info(1) == (100, 201)
+    assert (backend.memory_allocated(1), backend.memory_reserved(1), backend.memory_allocated(0)) == (512, 512, 0)
+    assert backend.memory_info(1) == (2**20 - 512, 2**20)
     backend.synchronize(1)
+    assert module.state.log[-1] == "waited for 1"
     backend.empty_cache()
-    assert module.state.log == ["waited for 1", "freed", "freed"]
+    assert module.state.log[-2:] == ["freed", "pinned freed"]
     backend.set_current(1)
     assert backend.current_index() == 1
-    here = SimpleNamespace(device=SimpleNamespace(id=1), copy=lambda: ("copied", module.state.device))
-    assert backend.index_of(here) == 1
-    assert backend.to_index(here, 1) is here
-    assert backend.to_index(here, None) is here
-    assert backend.to_index(here, 0) == ("copied", 0)
+
+
+def test_a_copy_between_devices_waits_for_both(backend_over):
+    module = fake_cupy.Module(devices=2)
+    backend = backend_over(module)
+    x = backend.from_host(np.arange(5.0), 1)
+    assert backend.to_index(x, 1) is x
+    assert backend.to_index(x, None) is x
+    here, there = backend.make_stream(1, 0), backend.make_stream(0, 0)
+    with backend.use_stream(here, 1):
+        x = backend.from_host(np.arange(5.0) + 1, 1)
+        with backend.use_stream(there, 0):
+            y = backend.to_index(x, 0)
+            assert (backend.index_of(y), backend.fetch(y).tolist()) == (0, [1, 2, 3, 4, 5])
+        ready, done = [entry[1] for entry in module.state.log if entry[0] == "record"]
+    assert module.state.log[-5:] == [("record", ready, here.ptr), ("wait", there.ptr, ready),
+                                     ("copy between devices", there.ptr),
+                                     ("record", done, there.ptr), ("wait", here.ptr, done)]  # fmt: skip
 
 
 class CupyOverStrict:
