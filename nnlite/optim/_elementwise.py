@@ -11,10 +11,14 @@ import numpy as np
 from .._core.grad_mode import enable_grad
 from .._core.op import recorded
 from .._core.tensor_base import wrap
+from ..backends.capture import CaptureError, current, line_here
 from ..backends.registry import tables
 from ..ops.pointwise.complex import view_as_real
 from ..tensor import Tensor
+from . import _capturable
+from ._capturable import Fed, is_on_device, value_of
 from ._flat import SMALL, Flat
+from ._update import all_at_once
 from .optimizer import Optimizer, each_with_gradient, index_of, zeros_like
 
 
@@ -32,7 +36,11 @@ class Elementwise(Optimizer):
         _numbers: the numbers that depend on the parameter's own step. Parameters with equal ones run together.
     """
 
+    found_inf: Any
+    """While a GradScaler has a captured step made: a tensor that is not 0 where the step is to be left out."""
+
     _rule: Callable[..., None]
+    _fed: list[Fed | None] | None = None
     _recorded_rule: Callable[..., None] | None = None
 
     def _keys(self, group: dict[str, Any]) -> tuple[str | None, ...]:
@@ -57,8 +65,11 @@ class Elementwise(Optimizer):
             What the closure returns; None without one.
         """
         loss = self._evaluate(closure)
-        for group in self.param_groups:
+        for number, group in enumerate(self.param_groups):
             keys = self._keys(group)
+            if self._is_device_form(group):
+                self._step_on_device(number, group, keys)
+                continue
             options = self._options(group)
             batches: dict[tuple[Any, ...], tuple[dict[str, Any], list[Tensor]]] = {}
             for p in each_with_gradient(group):
@@ -80,11 +91,91 @@ class Elementwise(Optimizer):
         state = self.state[p]
         if not state:
             self._start(state, p, group)
+        step = state.get("step")
+        if isinstance(step, Tensor) and type(step._a) is not np.ndarray:
+            _to_host(state)
         numbers = self._numbers(group, state)
+        self._fill(state, p, keys)
+        return numbers
+
+    def _fill(self, state: dict[str, Any], p: Tensor, keys: Sequence[str | None]) -> None:
         for key in keys:
             if key is not None and state.get(key) is None:
                 state[key] = zeros_like(p)
-        return numbers
+
+    # The form for graphs: numbers on the device
+
+    def _is_device_form(self, group: dict[str, Any]) -> bool:
+        if self._fed is None and not group.get("capturable"):
+            return False
+        return not group.get("differentiable") and all(is_on_device(p) for p in group["params"])
+
+    def _feed(self, names: Sequence[Sequence[str]] | None) -> None:
+        """Take options from arrays of the device from now on: for each group the names of those that may change from
+        step to step. None goes back to numbers of the host."""
+        self._fed = None if names is None else [
+            Fed(group, some, group["params"][0]._a) if some and self._is_fed(group) else None
+            for group, some in zip(self.param_groups, names, strict=True)
+        ]  # fmt: skip
+
+    @staticmethod
+    def _is_fed(group: dict[str, Any]) -> bool:
+        return bool(group["params"]) and is_on_device(group["params"][0])
+
+    def _bring(self) -> None:
+        """Let the device know what schedules have changed; before a step or a replay."""
+        for fed, group in zip(self._fed or (), self.param_groups, strict=False):
+            if fed is not None:
+                fed.bring(group)
+
+    def _step_on_device(self, number: int, group: dict[str, Any], keys: tuple[str | None, ...]) -> None:
+        fed = self._fed[number] if self._fed is not None and number < len(self._fed) else None
+        if current.capture is None and fed is not None:
+            fed.bring(group)
+        group = _capturable.with_device_numbers(group, fed)
+        found = getattr(self, "found_inf", None)
+        found = None if found is None else found._a
+        options = self._options(group)
+        for numbers, params in self._cohorts(group, keys, found):
+            rule: Any = functools.partial(type(self)._rule, **options, **numbers)
+            self._run_batch(rule if found is None else _capturable.unless(found, rule), params, keys)
+
+    def _cohorts(
+        self, group: dict[str, Any], keys: tuple[str | None, ...], found: Any
+    ) -> list[tuple[dict[str, Any], list[Tensor]]]:
+        """The parameters that have a gradient, by what they can share, with the numbers of their step."""
+        params = list(each_with_gradient(group))
+        if any(keys):
+            self._make_states(params, group, keys)
+        numbers: dict[Any, dict[str, Any]] = {}
+        cohorts: dict[Any, list[Tensor]] = {}
+        for p in params:
+            state = self.state[p] if any(keys) else {}
+            count_of: Any = id(state["step"]) if "step" in state else tuple(self._numbers(group, state).values())
+            if count_of not in numbers:
+                put_back = None if found is None else _capturable.keep_numbers(found, state)
+                numbers[count_of] = self._numbers(group, state)
+                if put_back is not None:
+                    put_back()
+            cohorts.setdefault((count_of, type(p._a), p._a.dtype, index_of(p._a)), []).append(p)
+        for p in params:
+            if any(keys):
+                self._fill(self.state[p], p, keys)
+        return [(numbers[key[0]], cohort) for key, cohort in cohorts.items()]
+
+    def _make_states(self, params: list[Tensor], group: dict[str, Any], keys: tuple[str | None, ...]) -> None:
+        for p in params:
+            state = self.state[p]
+            if current.capture is not None and (not state or any(key and state.get(key) is None for key in keys)):
+                raise CaptureError(
+                    f"the optimizer makes its state while a graph is captured, at {line_here()}: each replay would "
+                    "make it anew; let it make a step before the capture"
+                )
+            if not state:
+                self._start(state, p, group)
+        states = [(p, self.state[p]) for p in params]
+        _capturable.bring_numbers(states)
+        _capturable.separate_counts(group, self.state, params)
 
     def _run_batch(self, rule: Callable[..., None], params: list[Tensor], keys: Sequence[str | None]) -> None:
         pairs = params[0].is_complex()
@@ -92,6 +183,8 @@ class Elementwise(Optimizer):
         if len({id(p) for p in params}) < len(params):  # a parameter that stands there twice is updated twice
             for p in params:
                 self._run_flat(rule, [p], keys)
+            return
+        if self._run_at_once(rule, params, keys):
             return
         if pairs or (len(small) > 1 and any(keys)):
             self._run_flat(rule, small, keys)
@@ -102,6 +195,23 @@ class Elementwise(Optimizer):
             state = self.state[p] if any(keys) else {}
             self._update(rule, p, *(None if key is None else self._state_array(state, key, p) for key in keys))
 
+    def _run_at_once(self, rule: Callable[..., None], params: list[Tensor], keys: Sequence[str | None]) -> bool:
+        """All parameters in one go, if the backend can."""
+        array = params[0]._a
+        backend = tables[type(array)].backend_
+        held = [key for key in keys if key is not None]
+        with backend.use(backend.index_of(array)):
+            arrays = []
+            for p in params:
+                state = self.state[p] if held else {}
+                arrays.append((p._a, *(key and self._state_array(state, key, p) for key in keys), p.grad._a))
+            whole = getattr(rule, "__wrapped__", rule)
+            done = all_at_once(whole, arrays, getattr(rule, "found_inf", None))
+        if done:
+            for p in params:
+                p._vc[0] += 1
+        return done
+
     def _run_flat(self, rule: Callable[..., None], params: list[Tensor], keys: Sequence[str | None]) -> None:
         flats = self.__dict__.setdefault("_flats", {})
         states = [self.state[p] for p in params] if any(keys) else [{}] * len(params)
@@ -111,6 +221,11 @@ class Elementwise(Optimizer):
         with backend.use(backend.index_of(array)):
             flat = flats.get(name)
             if flat is None or not flat.is_current(states):
+                if current.capture is not None and any(keys):
+                    raise CaptureError(
+                        f"the optimizer gathers its state while a graph is captured, at {line_here()}; let it make "
+                        "a step with the same gradients before the capture"
+                    )
                 for key in filter(None, keys):
                     for state, p in zip(states, params, strict=True):
                         self._state_array(state, key, p)
@@ -144,16 +259,23 @@ def host_number(value: float) -> Tensor:
 def number_in(state: dict[str, Any], key: str) -> Tensor:
     """A number of the state, as `host_number` makes it, whatever a loaded state holds there."""
     value = state[key]
-    if not isinstance(value, Tensor) or type(value._a) is not np.ndarray:
+    if not isinstance(value, Tensor):
         value = state[key] = host_number(float(value))
     return value
 
 
-def count(state: dict[str, Any]) -> float:
+def _to_host(state: dict[str, Any]) -> None:
+    """Bring the numbers of a state back from the device."""
+    for name in _capturable.HOST_NUMBERS:
+        if name in state:
+            state[name] = host_number(float(state[name]))
+
+
+def count(state: dict[str, Any]) -> Any:
     """Add one to the number of steps of a parameter."""
     step = number_in(state, "step")._a
     step += 1
-    return float(step)
+    return value_of(step)
 
 
 def with_decay(xp: Any, p: Any, g: Any, weight_decay: float, maximize: bool) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ..tensor import Tensor
+from ._capturable import as_number, on, root
 from ._elementwise import Elementwise, with_decay
 from ._update import update
 from .optimizer import ParamsT, check_betas, check_learning_rate, check_not_negative, check_options
@@ -33,7 +33,7 @@ class Adam(Elementwise):
         maximize: go up the gradient.
         decoupled_weight_decay: shrink the parameter by ``lr * weight_decay`` itself, as AdamW does.
         foreach, fused: accepted for PyTorch's sake; there is one implementation.
-        capturable: accepted; steps are not captured in CUDA graphs.
+        capturable: keep the count of steps on the device, for steps that are captured in CUDA graphs.
         differentiable: record the step, for derivatives through it; the parameters must then not be leaves.
 
     Raises:
@@ -95,9 +95,9 @@ class Adam(Elementwise):
     def _options(self, group: dict[str, Any]) -> dict[str, Any]:
         beta1, beta2 = group["betas"]
         return {
-            "lr": float(group["lr"]),
-            "beta1": float(beta1),
-            "beta2": float(beta2),
+            "lr": as_number(group["lr"]),
+            "beta1": as_number(beta1),
+            "beta2": as_number(beta2),
             "eps": float(group["eps"]),
             "weight_decay": float(group["weight_decay"]),
             "decoupled": group["decoupled_weight_decay"],
@@ -155,25 +155,25 @@ class Adam(Elementwise):
     ) -> None:
         g = with_decay(xp, p, g, 0.0 if decoupled else weight_decay, maximize)
         if decoupled and weight_decay:
-            p *= 1 - lr * weight_decay
+            p *= on(1 - lr * weight_decay, p)
         work = xp.empty_like(p)
         # m <- beta1 * m + (1 - beta1) * g
         xp.subtract(g, m, out=work)
-        work *= 1 - beta1
+        work *= on(1 - beta1, work)
         m += work
         # v <- beta2 * v + (1 - beta2) * g * g
         xp.multiply(g, g, out=work)
-        work *= 1 - beta2
-        v *= beta2
+        work *= on(1 - beta2, work)
+        v *= on(beta2, v)
         v += work
         if largest_v is not None:
             v = xp.maximum(largest_v, v, out=largest_v)
         # p <- p - lr * m_hat / (sqrt(v_hat) + eps), with the corrections 1 - beta**t taken out of the arrays
-        scale = math.sqrt(1 - beta2**t)
+        scale = root(1 - beta2**t)
         xp.sqrt(v, out=work)
-        work += eps * scale
+        work += on(eps * scale, work)
         xp.divide(m, work, out=work)
-        work *= lr * scale / (1 - beta1**t)
+        work *= on(lr * scale / (1 - beta1**t), work)
         p -= work
 
 

@@ -23,7 +23,7 @@ class AdamW(Adam):
         lr, betas, eps, amsgrad, maximize: as for `Adam`.
         weight_decay: factor of the decay.
         foreach, fused: accepted for PyTorch's sake; there is one implementation.
-        capturable: accepted; steps are not captured in CUDA graphs.
+        capturable: keep the count of steps on the device, for steps that are captured in CUDA graphs.
         differentiable: record the step, for derivatives through it; the parameters must then not be leaves.
 
     Raises:

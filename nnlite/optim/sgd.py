@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensor import Tensor
+from ._capturable import as_number, on
 from ._elementwise import Elementwise, with_decay
 from ._update import update
 from .optimizer import ParamsT, check_learning_rate, check_not_negative, check_options
@@ -86,8 +87,8 @@ class SGD(Elementwise):
 
     def _options(self, group: dict[str, Any]) -> dict[str, Any]:
         return {
-            "lr": float(group["lr"]),
-            "momentum": float(group["momentum"]),
+            "lr": as_number(group["lr"]),
+            "momentum": as_number(group["momentum"]),
             "weight_decay": float(group["weight_decay"]),
             "nesterov": group["nesterov"],
             "maximize": group["maximize"],
@@ -117,7 +118,7 @@ class SGD(Elementwise):
     ) -> None:
         g = with_decay(xp, p, g, weight_decay, maximize)
         if buffer is not None:
-            buffer *= momentum
+            buffer *= on(momentum, buffer)
             buffer += g if dampening == 0 else (1 - dampening) * g
-            g = g + momentum * buffer if nesterov else buffer
-        p -= lr * g
+            g = g + on(momentum, buffer) * buffer if nesterov else buffer
+        p -= on(lr, g) * g
