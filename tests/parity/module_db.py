@@ -33,7 +33,6 @@ try:
     from parity.op_db import (
         Converter,
         Difference,
-        Tally,
         compare,
         drawn,
         leaves,
@@ -42,8 +41,10 @@ try:
         tensors_in,
         translated,
     )
+    from parity.tallies import Result, Tally, table
 except ImportError:  # run as a script
-    from op_db import Converter, Difference, Tally, compare, drawn, leaves, seeded, settle, tensors_in, translated
+    from op_db import Converter, Difference, compare, drawn, leaves, seeded, settle, tensors_in, translated
+    from tallies import Result, Tally, table
 
 LIMIT = 40
 """Samples of one module, dtype and mode that are run at most, evenly spread over those in the database."""
@@ -143,7 +144,7 @@ def errors_of(info: Any) -> list[Any]:
 
 @dataclass
 class Given:
-    """Constructor or call arguments in the form that ``op_db.shown`` prints."""
+    """Constructor or call arguments in the form that ``tallies.shown`` prints."""
 
     made: Any
     called: Any = None
@@ -367,22 +368,9 @@ def _error(info: Any, bad: Any, device: str, tally: Tally) -> None:
 # One module, and the report
 
 
-@dataclass
-class Result:
-    """The tallies of one module."""
-
-    name: str
-    tallies: dict[str, Tally] = field(default_factory=lambda: {aspect: Tally() for aspect in ASPECTS})
-
-    @property
-    def failures(self) -> dict[str, str]:
-        """The aspects with samples that do not pass, and the first of these samples."""
-        return {a: t.first for a, t in self.tallies.items() if t.passed < t.total}
-
-
 def run(info: Any, device: str = "cpu", limit: int = LIMIT) -> Result:
     """All samples of a module through PyTorch and nnlite."""
-    result = Result(info.name)
+    result = Result(info.name, ASPECTS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for dtype in DTYPES:
@@ -405,16 +393,6 @@ def summary(results: list[Result]) -> str:
     )
 
 
-def table(results: list[Result]) -> Iterator[str]:
-    """A row for each module; an empty cell where PyTorch has nothing to compare."""
-    yield "| module | " + " | ".join(ASPECTS) + " |"
-    yield "|---" * (len(ASPECTS) + 1) + "|"
-    for r in results:
-        cells = [f"{t.passed}/{t.total}" if t.total else "" for t in r.tallies.values()]
-        cells = [c if t.passed == t.total else f"**{c}**" for c, t in zip(cells, r.tallies.values(), strict=True)]
-        yield f"| {r.name} | " + " | ".join(cells) + " |"
-
-
 def document(results: list[Result]) -> str:
     """The text of docs/modules.md."""
     lacking = [f"`{info.name}`" for info in database() if class_of(info) is None]
@@ -432,7 +410,7 @@ def document(results: list[Result]) -> str:
         "",
         summary(results),
         "",
-        *table(results),
+        *table("module", ASPECTS, results),
         "",
         *([f"Not there yet ({len(lacking)}): {', '.join(lacking)}.", ""] if lacking else []),
     ]
@@ -455,7 +433,7 @@ def main() -> None:
             tally = results[-1].tallies[aspect]
             print(f"{results[-1].name} {aspect} {tally.passed}/{tally.total}: {first}"[:600])
     if options.names:
-        print("\n".join(table(results)))
+        print("\n".join(table("module", ASPECTS, results)))
         for name in names - {info.name.removeprefix("nn.") for info in modules()}:
             print(f"{name}: nnlite has no nnlite.nn.{name}, or the database has none")
     print(summary(results))

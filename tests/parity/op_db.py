@@ -17,7 +17,6 @@ import types
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,8 +28,10 @@ from nnlite.backends import backend_of
 
 try:
     from parity.op_values import Converter, Difference, compare, leaves, tensors_in
+    from parity.tallies import Result, Tally
 except ImportError:
     from op_values import Converter, Difference, compare, leaves, tensors_in
+    from tallies import Result, Tally
 
 LIMIT = 40
 """Samples of one operator and dtype that are run at most, evenly spread over those in the database."""
@@ -176,54 +177,6 @@ def operators() -> list[Any]:
 # One operator
 
 
-@dataclass
-class Tally:
-    """How many samples passed, and what was wrong with the first that did not."""
-
-    passed: int = 0
-    total: int = 0
-    first: str = ""
-
-    def count(self, check: Callable[[], None], sample: Any) -> None:
-        """Run one check; any exception is a failure."""
-        self.total += 1
-        try:
-            check()
-            self.passed += 1
-        except Exception as error:
-            self.first = self.first or f"{type(error).__name__}: {error} <- {shown(sample)}"
-
-
-@dataclass
-class Result:
-    """The tallies of one operator."""
-
-    name: str
-    tallies: dict[str, Tally] = field(default_factory=lambda: {aspect: Tally() for aspect in ASPECTS})
-
-    def passes(self, aspects: tuple[str, ...] = ASPECTS) -> bool:
-        return all(self.tallies[a].passed == self.tallies[a].total for a in aspects)
-
-    @property
-    def failures(self) -> dict[str, str]:
-        """The aspects with samples that do not pass, and the first of these samples."""
-        return {a: t.first for a, t in self.tallies.items() if t.passed < t.total}
-
-
-def shown(sample: Any) -> str:
-    """A sample in one line: shapes in place of tensors."""
-
-    def text(value: Any) -> str:
-        if isinstance(value, torch.Tensor):
-            return f"{str(value.dtype).split('.')[1]}{list(value.shape)}"
-        if isinstance(value, list | tuple):
-            return f"[{', '.join(map(text, value))}]"
-        return repr(value)
-
-    arguments = [text(a) for a in (sample.input, *sample.args)] + [f"{k}={text(v)}" for k, v in sample.kwargs.items()]
-    return f"({', '.join(arguments)})"
-
-
 def seeded() -> None:
     """The database draws its samples from these generators."""
     torch.manual_seed(0)
@@ -256,7 +209,7 @@ MINOR = ((torch.complex64, "complex"), (torch.float16, "half"), (torch.bfloat16,
 
 def run(op: Any, device: str = "cpu", limit: int = LIMIT, aspects: tuple[str, ...] = ASPECTS) -> Result:
     """All samples of an operator through PyTorch and nnlite. (The first four aspects are run together.)"""
-    result = Result(op.formatted_name)
+    result = Result(op.formatted_name, ASPECTS)
     function = function_of(op)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

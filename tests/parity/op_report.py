@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -15,19 +14,19 @@ from op_db import (
     LIMIT,
     MINOR_LIMIT,
     WRONG_GRADIENTS,
-    Result,
     database,
     function_of,
     operators,
     run,
 )
+from tallies import Result, table
 
 import nnlite
 
 
 def whole(results: list[Result]) -> tuple[int, int]:
     """How many operators pass with all float32 samples (forward, gradient, method), and how many with everything."""
-    return sum(r.passes(ASPECTS[:3]) for r in results), sum(r.passes() for r in results)
+    return sum(r.passes(ASPECTS[:3]) for r in results), sum(not r.failures for r in results)
 
 
 def summary(results: list[Result]) -> str:
@@ -37,16 +36,6 @@ def summary(results: list[Result]) -> str:
         f"{len(results)} of the {len(database())} entries of the database name functions that nnlite has. {floats} of "
         f"these pass all float32 samples (forward, gradient, method); {everything} pass everything in the table."
     )
-
-
-def table(results: list[Result]) -> Iterator[str]:
-    """A row for each operator; an empty cell where PyTorch has nothing to compare."""
-    yield "| operator | " + " | ".join(ASPECTS) + " |"
-    yield "|---" * (len(ASPECTS) + 1) + "|"
-    for r in results:
-        cells = [f"{t.passed}/{t.total}" if t.total else "" for t in r.tallies.values()]
-        cells = [c if t.passed == t.total else f"**{c}**" for c, t in zip(cells, r.tallies.values(), strict=True)]
-        yield f"| {r.name} | " + " | ".join(cells) + " |"
 
 
 def missing() -> dict[str, list[str]]:
@@ -83,7 +72,7 @@ def document(results: list[Result]) -> str:
         "",
         summary(results),
         "",
-        *table(results),
+        *table("operator", ASPECTS, results),
         "",
         "## Not there",
         "",
@@ -113,7 +102,7 @@ def main() -> None:
             tally = results[-1].tallies[aspect]
             print(f"{results[-1].name} {aspect} {tally.passed}/{tally.total}: {first}"[:400])
     if options.names:
-        print("\n".join(table(results)))
+        print("\n".join(table("operator", ASPECTS, results)))
     print(summary(results))
     if options.write:
         options.write.write_text(document(results), encoding="utf-8")
