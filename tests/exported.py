@@ -8,7 +8,19 @@ import numpy as np
 import onnx
 
 import nnlite
+from nnlite import nn
 from nnlite.autograd._pytree import flatten
+
+
+class Of(nn.Module):
+    """A function as a model."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Any) -> Any:
+        return self.function(x)
 
 
 def tensors_of(value: Any) -> list[Any]:

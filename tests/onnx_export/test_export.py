@@ -10,23 +10,12 @@ import warnings
 import numpy as np
 import onnx
 import pytest
-from exported import check, nodes, sizes
+from exported import Of, check, nodes, sizes
 
 import nnlite
 import nnlite.onnx
 from nnlite import nn
 from nnlite.onnx import DynamicSizeError, OnnxExporterError, TracerWarning, TrainingMode, UnsupportedOperatorError
-
-
-class Of(nn.Module):
-    """A function as a model."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
 
 
 def x23():

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from exported import check
+from exported import Of, check
 
 import nnlite
 import nnlite.nn.functional as F
 from nnlite import nn
-
-
-class Of(nn.Module):
-    """A function as a model."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
-
 
 POINTWISE = [
     "abs", "acos", "asin", "asinh", "atan", "ceil", "cos", "cosh", "erf", "exp", "exp2", "expm1", "floor", "frac",
