@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import enum
-import math
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 from .. import cuda
 from .._core.device import device as _Device
+from .._core.dtypes import int32
 from .._core.grad_mode import no_grad
 from .._core.warn import warn
+from ..backends.capture import current
 from ..creation import full
+from ..ops.pointwise.arithmetic import where
 from ..tensor import Tensor
 
 __all__ = ["GradScaler", "OptState"]
@@ -58,7 +60,8 @@ class GradScaler:
         scaler.step(optimizer)                                # unscales unless that was done, and skips bad steps
         scaler.update()
 
-    ``step`` waits for the device once, to know whether the gradients are finite.
+    ``step`` waits for the device once, to know whether the gradients are finite. In a step that is captured in a CUDA
+    graph nothing waits: the optimizer takes that from the device and leaves everything as it was.
 
     Args:
         device: the type of the device on which the scale is.
@@ -112,7 +115,7 @@ class GradScaler:
         self._growth_interval = growth_interval
         self._init_growth_tracker = 0
         self._scale: Tensor | None = None
-        self._growth_tracker = 0
+        self._growth_tracker: Tensor | None = None
         self._forget_optimizers()
 
     def _forget_optimizers(self) -> None:
@@ -134,7 +137,7 @@ class GradScaler:
         if isinstance(outputs, Tensor):
             if self._scale is None:
                 self._scale = full((), self._init_scale, device=outputs.device)
-                self._growth_tracker = self._init_growth_tracker
+                self._growth_tracker = full((), self._init_growth_tracker, dtype=int32, device=outputs.device)
             return outputs * self._scale.to(outputs.device)
         if isinstance(outputs, list | tuple):
             return type(outputs)([self.scale(each) for each in outputs])
@@ -206,7 +209,13 @@ class GradScaler:
                 self.unscale_(optimizer)
             _expect_checks(state.found_inf, "for this optimizer.")
             result = None
-            if not state.found():
+            if current.capture is not None and getattr(optimizer, "_minds_found_inf", False):
+                optimizer.found_inf = _sum(state.found_inf.values(), scale.device)
+                try:
+                    result = optimizer.step(*args, **kwargs)
+                finally:
+                    del optimizer.found_inf
+            elif not state.found():
                 result = optimizer.step(*args, **kwargs)
         state.stage = OptState.STEPPED
         return result
@@ -216,9 +225,8 @@ class GradScaler:
         if state.stage is OptState.READY:
             self._check_inf_per_device(optimizer)
         _expect_checks(state.found_inf, "for this optimizer.")
-        found = list(state.found_inf.values())
         optimizer.grad_scale = None if state.stage is OptState.UNSCALED else scale
-        optimizer.found_inf = found[0] if len(found) == 1 else sum(each.to(scale.device) for each in found)
+        optimizer.found_inf = _sum(state.found_inf.values(), scale.device)
         try:
             return optimizer.step(*args, **kwargs)
         finally:
@@ -249,7 +257,7 @@ class GradScaler:
         if new_scale is None:
             checked = [state for state in self._per_optimizer.values() if state.found_inf]
             _expect_checks(checked, "prior to update.")
-            self._adapt(scale, any(state.found() for state in checked))
+            self._adapt(scale, _sum((each for state in checked for each in state.found_inf.values()), scale.device))
         elif isinstance(new_scale, Tensor):
             if new_scale.numel() != 1 or new_scale.requires_grad or not new_scale.is_floating_point():
                 raise AssertionError(
@@ -263,17 +271,16 @@ class GradScaler:
             raise AssertionError(f"new_scale should be a float or a 1-element tensor, got {type(new_scale).__name__}")
         self._forget_optimizers()
 
-    def _adapt(self, scale: Tensor, found_inf: bool) -> None:
-        if found_inf:
-            scale.copy_(scale.double() * self._backoff_factor)
-            self._growth_tracker = 0
-            return
-        self._growth_tracker += 1
-        if self._growth_tracker == self._growth_interval:
-            grown = (scale.double() * self._growth_factor).float()
-            if math.isfinite(grown.item()):
-                scale.copy_(grown)
-            self._growth_tracker = 0
+    @no_grad()
+    def _adapt(self, scale: Tensor, found_inf: Tensor) -> None:
+        """The rule for the scale, worked out on the device, so that it can be captured and nothing waits."""
+        tracker: Any = self._growth_tracker
+        bad, good = found_inf > 0, tracker + 1
+        grow = good == self._growth_interval
+        grown = (scale.double() * self._growth_factor).float()
+        kept = where(grow & grown.isfinite(), grown, scale)
+        scale.copy_(where(bad, (scale.double() * self._backoff_factor).float(), kept))
+        tracker.copy_(good.masked_fill(bad | grow, 0))
 
     def get_scale(self) -> float:
         """The scale; waits for the device. 1 where scaling is not enabled."""
@@ -306,7 +313,8 @@ class GradScaler:
         self._growth_interval = new_interval
 
     def _get_growth_tracker(self) -> int:
-        return self._growth_tracker if self._enabled and self._scale is not None else self._init_growth_tracker
+        tracker = self._growth_tracker if self._enabled else None
+        return self._init_growth_tracker if tracker is None else int(tracker.item())
 
     def is_enabled(self) -> bool:
         """Whether anything is scaled."""
@@ -345,10 +353,11 @@ class GradScaler:
                                         "_growth_tracker")
         )  # fmt: skip
         self._init_scale = scale
-        if self._scale is not None:
+        if self._scale is not None and self._growth_tracker is not None:
             self._scale.fill_(scale)
+            self._growth_tracker.fill_(tracker)
         self._growth_factor, self._backoff_factor, self._growth_interval = growth, backoff, interval
-        self._init_growth_tracker = self._growth_tracker = tracker
+        self._init_growth_tracker = tracker
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -360,7 +369,7 @@ class GradScaler:
                 )
             state["_init_scale"] = self.get_scale()
             state["_init_growth_tracker"] = self._get_growth_tracker()
-            state["_scale"] = None
+            state["_scale"] = state["_growth_tracker"] = None
             del state["_per_optimizer"]
         return state
 
@@ -373,3 +382,11 @@ class GradScaler:
 def _expect_checks(found: Any, where: str) -> None:
     if not found:
         raise AssertionError(f"No inf checks were recorded {where}")
+
+
+def _sum(found: Iterable[Tensor], where: _Device) -> Any:
+    """The sum of checks, on one device."""
+    first, *others = (each.to(where) for each in found)
+    for each in others:
+        first = first + each
+    return first

@@ -40,6 +40,7 @@ class Elementwise(Optimizer):
     """While a GradScaler has a captured step made: a tensor that is not 0 where the step is to be left out."""
 
     _rule: Callable[..., None]
+    _minds_found_inf = True
     _fed: list[Fed | None] | None = None
     _recorded_rule: Callable[..., None] | None = None
 
