@@ -1,6 +1,7 @@
 """Training steps that both libraries run from one source: ``WORKLOADS[name](torch)`` gives a function for one step.
 
-``torch`` is nnlite or PyTorch. Data and weights are drawn with a seed; no data is read from files.
+``torch`` is nnlite or PyTorch. Data and weights are drawn with a seed; no data is read from files. All tensors are made
+on the default device of the library.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def mnist(torch: Any, batch: int = 64) -> Step:
 
 
 @workload("CIFAR convnet 32-64-128, batch 32, Adam")
-def cifar(torch: Any) -> Step:
+def cifar(torch: Any, batch: int = 32) -> Step:
     nn = torch.nn
 
     def block(inputs: int, outputs: int, stride: int) -> list[Any]:
@@ -93,7 +94,7 @@ def cifar(torch: Any) -> Step:
         *block(3, 32, 1), *block(32, 32, 1), *block(32, 64, 2), *block(64, 64, 1), *block(64, 128, 2),
         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 10),
     )  # fmt: skip
-    return classifier(torch, model, torch.randn(32, 3, 32, 32), 10, adam(torch, model))
+    return classifier(torch, model, torch.randn(batch, 3, 32, 32), 10, adam(torch, model))
 
 
 def residual_block(torch: Any, inputs: int, outputs: int, stride: int) -> Any:
@@ -120,7 +121,7 @@ def residual_block(torch: Any, inputs: int, outputs: int, stride: int) -> Any:
 
 
 @workload("ResNet-18 stack, 32x32, batch 8, SGD")
-def resnet(torch: Any) -> Step:
+def resnet(torch: Any, batch: int = 8) -> Step:
     nn = torch.nn
     blocks = [nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
     channels = 64
@@ -128,7 +129,7 @@ def resnet(torch: Any) -> Step:
         blocks.append(residual_block(torch, channels, outputs, stride))
         channels = outputs
     model = nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
-    return classifier(torch, model, torch.randn(8, 3, 32, 32), 10, sgd(torch, model))
+    return classifier(torch, model, torch.randn(batch, 3, 32, 32), 10, sgd(torch, model))
 
 
 @workload("LSTM tagger, five words")
@@ -196,22 +197,22 @@ def gpt_block(torch: Any, width: int, heads: int) -> Any:
 
 
 @workload("GPT 4x128, 8x128 tokens, AdamW")
-def gpt(torch: Any, length: int = 128) -> Step:
+def gpt(torch: Any, length: int = 128, depth: int = 4, width: int = 128, heads: int = 4, batch: int = 8) -> Step:
     nn = torch.nn
 
     class GPT(nn.Module):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             super().__init__()
-            self.tokens, self.positions = nn.Embedding(256, 128), nn.Embedding(length, 128)
-            self.blocks = nn.Sequential(*[gpt_block(torch, 128, 4) for _ in range(4)])
-            self.norm, self.head = nn.LayerNorm(128), nn.Linear(128, 256, bias=False)
+            self.tokens, self.positions = nn.Embedding(256, width), nn.Embedding(length, width)
+            self.blocks = nn.Sequential(*[gpt_block(torch, width, heads) for _ in range(depth)])
+            self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, 256, bias=False)
 
         def forward(self, words: Any) -> Any:
             x = self.tokens(words) + self.positions(torch.arange(words.shape[1]))
             return self.head(self.norm(self.blocks(x)))
 
     model = GPT()
-    words, targets = torch.randint(0, 256, (8, length)), torch.randint(0, 256, (8 * length,))
+    words, targets = torch.randint(0, 256, (batch, length)), torch.randint(0, 256, (batch * length,))
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4)
     return training_step(model, optimizer, lambda: nn.functional.cross_entropy(model(words).view(-1, 256), targets))
 
@@ -253,8 +254,9 @@ def chain(torch: Any, length: int = 50) -> Step:
 
 
 @workload("Adam over 5 M parameters")
-def update(torch: Any) -> Step:
-    parameters = [torch.nn.Parameter(torch.randn(*shape)) for shape in [(1000, 1000)] * 4 + [(500, 1000), (1000,)] * 2]
+def update(torch: Any, times: int = 1) -> Step:
+    shapes = ([(1000, 1000)] * 4 + [(500, 1000), (1000,)] * 2) * times
+    parameters = [torch.nn.Parameter(torch.randn(*shape)) for shape in shapes]
     for p in parameters:
         p.grad = torch.randn(*p.shape)
     return torch.optim.Adam(parameters, lr=1e-3).step  # type: ignore[no-any-return]

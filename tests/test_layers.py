@@ -82,7 +82,7 @@ LAYERS = [
         "nnlite.xpu",
     ],
     ["nnlite"],
-    ["nnlite.torch", "nnlite.vision"],
+    ["nnlite.cuda.selftest", "nnlite.torch", "nnlite.vision"],
 ]
 """From the bottom up. A module belongs to the longest name here that begins its own; "nnlite" is its __init__.py."""
 
