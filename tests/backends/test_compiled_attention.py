@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nnlite
-from nnlite.backends.numpy import first_use, threads
+from nnlite.backends.numpy import first_use
 
 pytest.importorskip("numba")
 compiled = pytest.importorskip("nnlite.backends.numpy.compiled.attention")
@@ -87,13 +87,6 @@ def test_agrees_with_the_generic_body(shape, count, every_size, ran, thread_coun
     for mine, other in zip(found, expected, strict=True):
         assert mine.dtype == np.float32
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=TOLERANCE * max(1, np.abs(other).max()))
-
-
-@pytest.fixture
-def thread_count():
-    before = threads.count()
-    yield threads.set_count
-    threads.set_count(before)
 
 
 def test_heads_within_rows(every_size, ran):

@@ -62,17 +62,11 @@ def generic(shape, x, weight, bias, monkeypatch):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("count", [1, 3])
-def test_agrees_with_the_generic_bodies(shape, count, every_size, monkeypatch):
+def test_agrees_with_the_generic_bodies(shape, number_of_threads, every_size, monkeypatch):
     """Within 1e-5 of the largest result: tiles round about seven times as coarsely as sums as they stand."""
     given = arrays(shape)
     expected = generic(shape, *given, monkeypatch)
-    before = threads.count()
-    threads.set_count(count)
-    try:
-        found = results(shape, *given)
-    finally:
-        threads.set_count(before)
+    found = results(shape, *given)
     for mine, other in zip(found, expected, strict=True):
         assert mine.dtype == np.float32
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-5 * np.abs(other).max())
@@ -113,21 +107,17 @@ def test_strided_inputs(layout, every_size, monkeypatch):
     np.testing.assert_array_equal(again.numpy(), found[0])
 
 
-def test_an_error_in_a_thread_reaches_the_caller():
+def test_an_error_in_a_thread_reaches_the_caller(thread_count):
     def body(start: int, stop: int) -> None:
         if start:
             raise ValueError("in a part")
 
-    before = threads.count()
-    threads.set_count(3)
-    try:
-        with pytest.raises(ValueError, match="in a part"):
-            threads.share(9, body)
-        seen: list[tuple[int, int]] = []
-        threads.share(9, lambda start, stop: seen.append((start, stop)))
-        assert sorted(seen) == [(0, 3), (3, 6), (6, 9)]
-    finally:
-        threads.set_count(before)
+    thread_count(3)
+    with pytest.raises(ValueError, match="in a part"):
+        threads.share(9, body)
+    seen: list[tuple[int, int]] = []
+    threads.share(9, lambda start, stop: seen.append((start, stop)))
+    assert sorted(seen) == [(0, 3), (3, 6), (6, 9)]
 
 
 def test_small_convolutions_stay_with_numpy(monkeypatch):

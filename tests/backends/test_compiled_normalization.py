@@ -7,7 +7,7 @@ import pytest
 
 import nnlite
 from nnlite.backends.kernels import GENERIC
-from nnlite.backends.numpy import first_use, threads
+from nnlite.backends.numpy import first_use
 from nnlite.backends.numpy.namespace import xp
 from nnlite.backends.registry import tables
 
@@ -27,14 +27,6 @@ ROWS = [
     ((5, 4, 33), 20, (4, 1)),  # instance norm
     ((700, 96), 700, (96,)),
 ]
-
-
-@pytest.fixture(params=[1, 3])
-def number_of_threads(request):
-    before = threads.count()
-    threads.set_count(request.param)
-    yield request.param
-    threads.set_count(before)
 
 
 def normal(shape, seed=0, mean=0.0):
@@ -88,19 +80,15 @@ def test_rows(shape, rows, affine, centred, kind, number_of_threads):
         compare("row_norm_gradient", (g, x, w, b, mean, inverse), {"affine": affine, "wanted": wanted}, 3e-5)
 
 
-def test_results_do_not_depend_on_the_number_of_threads():
+def test_results_do_not_depend_on_the_number_of_threads(thread_count):
     x, g, w = normal((640, 96)), normal((640, 96), 1), normal(96, 2)
     found = []
-    before = threads.count()
     for count in (1, 2, 3):
-        threads.set_count(count)
-        try:
-            out, mean, inverse = compiled.row_norm(x, w, w, rows=640, affine=(96,), eps=1e-5, centred=True, title="")
-            rows = compiled.row_norm_gradient(g, x, w, w, mean, inverse, affine=(96,), wanted=True)
-            batch = compiled.batch_norm(x, w, w, eps=1e-5)
-            gradients = compiled.batch_norm_gradient(g, x, w, w, batch[1], batch[4], training=True, wanted=True)
-        finally:
-            threads.set_count(before)
+        thread_count(count)
+        out, mean, inverse = compiled.row_norm(x, w, w, rows=640, affine=(96,), eps=1e-5, centred=True, title="")
+        rows = compiled.row_norm_gradient(g, x, w, w, mean, inverse, affine=(96,), wanted=True)
+        batch = compiled.batch_norm(x, w, w, eps=1e-5)
+        gradients = compiled.batch_norm_gradient(g, x, w, w, batch[1], batch[4], training=True, wanted=True)
         found.append([out, *rows, *batch, *gradients])
     for other in found[1:]:
         for mine, first in zip(other, found[0], strict=True):

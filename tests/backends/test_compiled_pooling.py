@@ -7,7 +7,7 @@ import pytest
 
 import nnlite
 from nnlite.backends.kernels import GENERIC
-from nnlite.backends.numpy import first_use, threads
+from nnlite.backends.numpy import first_use
 from nnlite.backends.numpy.namespace import xp
 from nnlite.backends.registry import tables
 from nnlite.ops.pooling.largest import out_size
@@ -47,14 +47,6 @@ def numbers(shape, kind):
     if kind == "lowest":
         x[...] = -np.inf
     return x
-
-
-@pytest.fixture(params=[1, 3])
-def number_of_threads(request):
-    before = threads.count()
-    threads.set_count(request.param)
-    yield request.param
-    threads.set_count(before)
 
 
 def same(name, arguments, attributes):

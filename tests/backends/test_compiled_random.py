@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nnlite
-from nnlite.backends.numpy import first_use, threads
+from nnlite.backends.numpy import first_use
 from nnlite.backends.numpy.namespace import random_bits as numpy_bits
 from nnlite.backends.numpy.namespace import xp
 
@@ -18,17 +18,11 @@ PLACES = [(0, 0), (1, 5), ((1 << 64) - 1, 1 << 63), (12_345_678_901_234, 10), (7
 
 @pytest.mark.parametrize(("seed", "counter"), PLACES)
 @pytest.mark.parametrize("n", [0, 1, 8, 9, 63, 1001])
-@pytest.mark.parametrize("parts", [1, 3])
-def test_the_same_numbers(seed, counter, n, parts, monkeypatch):
+def test_the_same_numbers(seed, counter, n, number_of_threads, monkeypatch):
     """Also around the end of 64 bits of the counter, and whatever the number of threads."""
     monkeypatch.setattr(first_use, "EVERY_SIZE", True)
     monkeypatch.setattr(compiled, "GRAIN", 10)
-    before = threads.count()
-    threads.set_count(parts)
-    try:
-        found = compiled.random_bits(seed, counter, n)
-    finally:
-        threads.set_count(before)
+    found = compiled.random_bits(seed, counter, n)
     assert found.dtype == np.uint32
     np.testing.assert_array_equal(found, numpy_bits(seed, counter, n))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nnlite
-from nnlite.backends.numpy import first_use, threads
+from nnlite.backends.numpy import first_use
 
 pytest.importorskip("numba")
 compiled = pytest.importorskip("nnlite.backends.numpy.compiled.recurrent")
@@ -37,13 +37,6 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         real = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, name=name, real=real: names.append(name) or real(*a))
     return names
-
-
-@pytest.fixture
-def thread_count():
-    before = threads.count()
-    yield threads.set_count
-    threads.set_count(before)
 
 
 def results(model, x, states=None, lengths=None, uses_output=True):

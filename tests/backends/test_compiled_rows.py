@@ -7,7 +7,7 @@ import pytest
 
 import nnlite
 from nnlite.backends.kernels import KernelTable
-from nnlite.backends.numpy import first_use, threads
+from nnlite.backends.numpy import first_use
 from nnlite.backends.registry import tables
 
 pytest.importorskip("numba")
@@ -29,14 +29,10 @@ def numbers(shape, seed=0, scale=3):
     return (np.random.default_rng(seed).standard_normal(shape) * scale).astype(np.float32)
 
 
-@pytest.fixture(params=[1, 3])
-def parts(request, monkeypatch):
-    """The number of threads, with little work for each."""
+@pytest.fixture
+def parts(number_of_threads, monkeypatch):
+    """So many threads, with little work for each."""
     monkeypatch.setattr(rows, "GRAIN", 100)
-    before = threads.count()
-    threads.set_count(request.param)
-    yield
-    threads.set_count(before)
 
 
 @pytest.mark.parametrize("name", FORWARD)
@@ -92,13 +88,12 @@ def test_masked_scores_are_zero():
     assert (rows.softmax(x, axis=1)[:, ::2] == 0).all()
 
 
-def test_results_do_not_depend_on_threads(monkeypatch):
+def test_results_do_not_depend_on_threads(thread_count, monkeypatch):
     monkeypatch.setattr(rows, "GRAIN", 100)
-    x, before, results = numbers((101, 77)), threads.count(), []
+    x, results = numbers((101, 77)), []
     for count in (1, 2, 5):
-        threads.set_count(count)
+        thread_count(count)
         results.append(rows.softmax(x, axis=1))
-    threads.set_count(before)
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
 

@@ -7,7 +7,7 @@ import pytest
 
 import nnlite
 from nnlite.backends.kernels import GENERIC
-from nnlite.backends.numpy import first_use, threads
+from nnlite.backends.numpy import first_use
 from nnlite.backends.numpy.namespace import xp
 from nnlite.backends.registry import tables
 
@@ -19,14 +19,10 @@ IN_ROWS = [(s, len(s) - 1) for s in [(1,), (1000,), (1, 300), (3, 1), (4, 7), (9
 EXPONENTIALS = [*APART, ((40, 7), 1), ((3, 900), 1), ((1,), 0), ((130, 100), 1), ((9, 50, 3), 1), ((10_001,), 0)]
 
 
-@pytest.fixture(params=[1, 3], ids=lambda n: f"{n} threads")
-def number_of_threads(request, monkeypatch):
+@pytest.fixture
+def parts(number_of_threads, monkeypatch):
     """So many threads share work from one number on."""
     monkeypatch.setattr(compiled, "GRAIN", 1)
-    before = threads.count()
-    threads.set_count(request.param)
-    yield request.param
-    threads.set_count(before)
 
 
 def normal(shape, kind=np.float32):
@@ -52,7 +48,7 @@ def same_bits(mine, other):
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64])
 @pytest.mark.parametrize(("shape", "axis"), [*APART, *IN_ROWS], ids=str)
-def test_sums_and_products_have_the_bits_of_numpy(shape, axis, kind, number_of_threads):
+def test_sums_and_products_have_the_bits_of_numpy(shape, axis, kind, parts):
     x = normal(shape, kind)
     for given in (x, x[..., ::-1], np.asfortranarray(x), numbers(shape, kind)):
         same_bits(compiled.cumsum(given, axis=axis), np.cumsum(given, axis))
@@ -65,7 +61,7 @@ def test_sums_and_products_have_the_bits_of_numpy(shape, axis, kind, number_of_t
 @pytest.mark.parametrize("largest", [True, False])
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64])
 @pytest.mark.parametrize(("shape", "axis"), [*APART, *IN_ROWS], ids=str)
-def test_extremes_are_those_of_the_generic_body(shape, axis, kind, largest, number_of_threads):
+def test_extremes_are_those_of_the_generic_body(shape, axis, kind, largest, parts):
     x = normal(shape, kind)
     for given in (x, np.sort(x, axis), np.zeros(shape, kind), numbers(shape, kind, special=kind is not np.int64)):
         expected = GENERIC["last_extreme"](xp, given, axis=axis, largest=largest)
@@ -73,7 +69,7 @@ def test_extremes_are_those_of_the_generic_body(shape, axis, kind, largest, numb
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-def test_infinity_and_not_a_number_pass_through(axis, number_of_threads):
+def test_infinity_and_not_a_number_pass_through(axis, parts):
     x = np.array([[1, np.inf, 2, -np.inf, 3], [1, 2, np.nan, 4, 5], [0, np.inf, 1, 0, 1]], np.float32)
     with np.errstate(invalid="ignore"):
         same_bits(compiled.cumsum(x, axis=axis), np.cumsum(x, axis))
@@ -82,7 +78,7 @@ def test_infinity_and_not_a_number_pass_through(axis, number_of_threads):
 
 @pytest.mark.parametrize("scale", [1, 100])
 @pytest.mark.parametrize(("shape", "axis"), EXPONENTIALS, ids=str)
-def test_sums_of_exponentials(shape, axis, scale, number_of_threads):
+def test_sums_of_exponentials(shape, axis, scale, parts):
     x = (np.random.default_rng(2).standard_normal(shape) * scale).astype(np.float32)
     found = compiled.logcumsumexp(x, axis=axis)
     assert found.dtype == np.float32
@@ -109,7 +105,7 @@ def test_strided_inputs(layout, axis):
 
 
 @pytest.mark.parametrize("shape", [(300,), (5, 40), (2, 3, 1)], ids=str)
-def test_gradient_of_products(shape, number_of_threads):
+def test_gradient_of_products(shape, parts):
     draw = np.random.default_rng(4)
     x, g = (draw.uniform(0.8, 1.2, shape).astype(np.float32) * draw.choice([-1, 1], shape) for _ in range(2))
     x, g, axis = x.astype(np.float32), g.astype(np.float32), len(shape) - 1
@@ -128,7 +124,7 @@ def noted(ran, name, real):
     return lambda *arguments: ran.append(name) or real(*arguments)
 
 
-def test_the_functions_use_them(monkeypatch):
+def test_the_functions_use_them(thread_count, monkeypatch):
     """From the size on at which they pay, which is larger along the last axis; not for smaller arrays."""
     module, ran = first_use.load("running"), []
     for name in ("running", "extremes", "log_sums"):
@@ -136,16 +132,12 @@ def test_the_functions_use_them(monkeypatch):
     for name in ("RUNNING_IN_ROWS", "EXTREMES_IN_ROWS"):
         monkeypatch.setattr(module, name, tuple(noted(ran, name, f) for f in getattr(module, name)))
     monkeypatch.setattr(first_use, "EVERY_SIZE", False)
-    before = threads.count()
-    threads.set_count(1)
-    try:
-        x = nnlite.randn(128, 128)
-        for part in (x, x[:31]):
-            part.cumsum(0), part.cumprod(0), part.cummin(0), part.logcumsumexp(0)
-        for part in (x, x[:127]):
-            part.cumsum(1), part.cumprod(1), part.cummax(1)
-    finally:
-        threads.set_count(before)
+    thread_count(1)
+    x = nnlite.randn(128, 128)
+    for part in (x, x[:31]):
+        part.cumsum(0), part.cumprod(0), part.cummin(0), part.logcumsumexp(0)
+    for part in (x, x[:127]):
+        part.cumsum(1), part.cumprod(1), part.cummax(1)
     assert ran == ["running", "running", "extremes", "log_sums", *["RUNNING_IN_ROWS"] * 2, "EXTREMES_IN_ROWS"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import nnlite
 from nnlite.backends.kernels import GENERIC
-from nnlite.backends.numpy import first_use, threads
+from nnlite.backends.numpy import first_use
 from nnlite.backends.registry import tables
 from nnlite.optim import SGD, Adam, AdamW
 
@@ -37,13 +37,6 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         real = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, name=name, real=real: names.append(name) or real(*a))
     return names
-
-
-@pytest.fixture
-def thread_count():
-    before = threads.count()
-    yield threads.set_count
-    threads.set_count(before)
 
 
 def trained(kind, options, dtype):

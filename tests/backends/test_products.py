@@ -9,13 +9,10 @@ from nnlite.backends.numpy import products, threads
 
 
 @pytest.fixture(params=[1, 2, 3])
-def several(request, monkeypatch):
+def several(request, thread_count, monkeypatch):
     monkeypatch.setattr(products, "_BLAS_SHARES", 0)
     monkeypatch.setattr(products, "_WORTH_SHARING", 0)
-    before = threads.count()
-    threads.set_count(request.param)
-    yield
-    threads.set_count(before)
+    thread_count(request.param)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.int64])

@@ -6,19 +6,16 @@ import numpy as np
 import pytest
 
 from nnlite.backends.kernels import GENERIC
-from nnlite.backends.numpy import convolution, threads
+from nnlite.backends.numpy import convolution
 from nnlite.backends.numpy.namespace import xp
 
 GEOMETRY = {"stride": (2, 1), "padding": ((1, 1), (0, 2)), "dilation": (1, 2), "groups": 2}
 
 
 @pytest.fixture(params=[2, 3])
-def several(request, monkeypatch):
+def several(request, thread_count, monkeypatch):
     monkeypatch.setattr(convolution, "LEAST", 0)
-    before = threads.count()
-    threads.set_count(request.param)
-    yield
-    threads.set_count(before)
+    thread_count(request.param)
 
 
 @pytest.mark.parametrize("images", [2, 5])
@@ -43,8 +40,8 @@ def test_parts_make_the_whole(images, several):
     )
 
 
-def test_one_thread_and_one_image_stay_with_the_generic_body(several):
+def test_one_thread_and_one_image_stay_with_the_generic_body(several, thread_count):
     x, weight = np.zeros((1, 4, 9, 12)), np.zeros((6, 2, 3, 3))
     assert not convolution._takes_convolution(x, weight, None, **GEOMETRY)
-    threads.set_count(1)
+    thread_count(1)
     assert not convolution._takes_convolution(np.zeros((8, 4, 9, 12)), weight, None, **GEOMETRY)
