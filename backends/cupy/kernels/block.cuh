@@ -6,6 +6,10 @@ struct sum_of {
     template <class A> static __device__ __forceinline__ A join(A a, A b) { return a + b; }
 };
 
+struct product_of {
+    template <class A> static __device__ __forceinline__ A join(A a, A b) { return a * b; }
+};
+
 // What is not a number stays.
 struct largest_of {
     template <class A> static __device__ __forceinline__ A join(A a, A b) { return a > b || a != a ? a : b; }
@@ -32,6 +36,22 @@ template <class J, class A> __device__ __forceinline__ A over_block(A value, A* 
     __syncthreads();
     value = room[0];
     for (int w = 1; w < warps; ++w) value = J::join(value, room[w]);
+    __syncthreads();
+    return value;
+}
+
+// The result for each column of a block of (columns, threads of a column), in all threads of the column. blockDim.y is a
+// power of 2; ``room`` is shared memory for a number for each thread.
+template <class J, class A> __device__ __forceinline__ A over_column(A value, A* room) {
+    if (blockDim.y == 1) return value;
+    const int t = threadIdx.y * blockDim.x + threadIdx.x;
+    room[t] = value;
+    __syncthreads();
+    for (int half = blockDim.y / 2; half > 0; half /= 2) {
+        if (threadIdx.y < half) room[t] = J::join(room[t], room[t + half * blockDim.x]);
+        __syncthreads();
+    }
+    value = room[threadIdx.x];
     __syncthreads();
     return value;
 }

@@ -1,66 +1,98 @@
-// Softmax and its logarithm over the middle axis of (outer, n, inner), and their gradients.
+// Softmax, or its logarithm, over the middle axis of (outer, n, inner), and the gradients.
 // T: float16 bfloat16 float32 float64
-// One block for each row; inner > 1 is a row whose numbers lie ``inner`` apart.
-#include "block.cuh"
+// LOGARITHM: 0 1
+//
+// inner = 1: rows, by a warp (n <= 256) or a block; else columns, by tiles of blockDim.x neighbours (lines.cuh). Each
+// thread takes largest number and sum at once, and corrects the sum when the largest number grows. Up to 8 numbers a
+// thread a line is read once and written once; longer ones are read twice.
+#include "lines.cuh"
 
 typedef wide<T> A;
 
-// Row ``r`` of outer * inner: where its first number lies.
-__device__ __forceinline__ i64 row_start(i64 r, i64 n, i64 inner) { return r / inner * n * inner + r % inner; }
+// What to subtract before exp: the largest number, but not where all are -infinity, which would give NaN too early.
+__device__ __forceinline__ A shift_of(A top) { return top == -infinity<A>() ? 0 : top; }
 
-// out = exp(x - largest) / sum, or x - largest - log(sum). Launch: any number of blocks, threads a multiple of 32.
-template <bool logarithm>
-__device__ void forward(const T* x, T* out, i64 rows, i64 n, i64 inner, A* room) {
-    for (i64 r = blockIdx.x; r < rows; r += gridDim.x) {
-        const i64 start = row_start(r, n, inner);
-        A top = load(x, start);
-        for (i64 j = threadIdx.x; j < n; j += blockDim.x) top = largest_of::join(load(x, start + j * inner), top);
-        top = over_block<largest_of>(top, room);
-        A total = 0;
-        for (i64 j = threadIdx.x; j < n; j += blockDim.x) total += exp(load(x, start + j * inner) - top);
-        total = over_block<sum_of>(total, room);
-        const A scale = logarithm ? log(total) : 1 / total;
-        for (i64 j = threadIdx.x; j < n; j += blockDim.x) {
-            const A shifted = load(x, start + j * inner) - top;
-            store(out, start + j * inner, logarithm ? shifted - scale : exp(shifted) * scale);
+// out = exp(x - largest) / sum, or x - largest - log(sum).
+template <class Line> __device__ __forceinline__ void forward_of(const Line& line, const T* x, T* out, i64 n, A* room) {
+    A values[HELD], top = -infinity<A>(), total = 0;
+    for (i64 from = 0; from < n; from += line.chunk()) {
+        line.hold(x, from, n, -infinity<A>(), values);
+        A most = top;
+#pragma unroll
+        for (int k = 0; k < HELD; ++k) most = largest_of::join(most, values[k]);
+        const A shift = shift_of(most);
+        total *= exp(top - shift);
+#pragma unroll
+        for (int k = 0; k < HELD; ++k) total += exp(values[k] - shift);
+        top = most;
+    }
+    const A most = line.template over<largest_of>(top, room);
+    total = line.template over<sum_of>(total * exp(top - shift_of(most)), room);
+    const A scale = LOGARITHM ? log(total) : 1 / total;
+    for (i64 from = 0; from < n; from += line.chunk()) {
+        if (n > line.chunk()) line.hold(x, from, n, (A)0, values);
+#pragma unroll
+        for (int k = 0; k < HELD; ++k) {
+            const A shifted = values[k] - most;
+            values[k] = LOGARITHM ? shifted - scale : exp(shifted) * scale;
         }
+        line.put(out, from, n, values);
     }
 }
 
 // gx = (g - sum(g out)) out, or g - exp(out) sum(g).
-template <bool logarithm>
-__device__ void backward(const T* g, const T* out, T* gx, i64 rows, i64 n, i64 inner, A* room) {
-    for (i64 r = blockIdx.x; r < rows; r += gridDim.x) {
-        const i64 start = row_start(r, n, inner);
-        A total = 0;
-        for (i64 j = threadIdx.x; j < n; j += blockDim.x) {
-            const i64 p = start + j * inner;
-            total += logarithm ? load(g, p) : load(g, p) * load(out, p);
+template <class Line>
+__device__ __forceinline__ void backward_of(const Line& line, const T* g, const T* out, T* gx, i64 n, A* room) {
+    A slopes[HELD], values[HELD], total = 0;
+    for (i64 from = 0; from < n; from += line.chunk()) {
+        line.hold(g, from, n, (A)0, slopes);
+        line.hold(out, from, n, (A)0, values);
+#pragma unroll
+        for (int k = 0; k < HELD; ++k) total += LOGARITHM ? slopes[k] : slopes[k] * values[k];
+    }
+    total = line.template over<sum_of>(total, room);
+    for (i64 from = 0; from < n; from += line.chunk()) {
+        if (n > line.chunk()) {
+            line.hold(g, from, n, (A)0, slopes);
+            line.hold(out, from, n, (A)0, values);
         }
-        total = over_block<sum_of>(total, room);
-        for (i64 j = threadIdx.x; j < n; j += blockDim.x) {
-            const i64 p = start + j * inner;
-            store(gx, p, logarithm ? load(g, p) - exp(load(out, p)) * total : (load(g, p) - total) * load(out, p));
-        }
+#pragma unroll
+        for (int k = 0; k < HELD; ++k)
+            slopes[k] = LOGARITHM ? slopes[k] - exp(values[k]) * total : (slopes[k] - total) * values[k];
+        line.put(gx, from, n, slopes);
     }
 }
 
-extern "C" __global__ void softmax(const T* x, T* out, i64 rows, i64 n, i64 inner) {
+// Launch: (threads of a row, rows), any number of blocks.
+extern "C" __global__ void forward_rows(const T* x, T* out, i64 rows, i64 n) {
     __shared__ A room[32];
-    forward<false>(x, out, rows, n, inner, room);
+    if (n % PACK<T> == 0 && aligned(x, out)) {
+        FOR_ROWS(r, rows) forward_of(row_line<PACK<T>>{r * n}, x, out, n, room);
+    } else {
+        FOR_ROWS(r, rows) forward_of(row_line<1>{r * n}, x, out, n, room);
+    }
 }
 
-extern "C" __global__ void log_softmax(const T* x, T* out, i64 rows, i64 n, i64 inner) {
+extern "C" __global__ void backward_rows(const T* g, const T* out, T* gx, i64 rows, i64 n) {
     __shared__ A room[32];
-    forward<true>(x, out, rows, n, inner, room);
+    if (n % PACK<T> == 0 && aligned(g, out, gx)) {
+        FOR_ROWS(r, rows) backward_of(row_line<PACK<T>>{r * n}, g, out, gx, n, room);
+    } else {
+        FOR_ROWS(r, rows) backward_of(row_line<1>{r * n}, g, out, gx, n, room);
+    }
 }
 
-extern "C" __global__ void softmax_backward(const T* g, const T* out, T* gx, i64 rows, i64 n, i64 inner) {
-    __shared__ A room[32];
-    backward<false>(g, out, gx, rows, n, inner, room);
+// Launch: (columns of a tile, threads of a column), any number of blocks.
+extern "C" __global__ void forward_columns(const T* x, T* out, i64 outer, i64 n, i64 inner) {
+    __shared__ A room[1024];
+    i64 which;
+    for (i64 tile = blockIdx.x; tile < tiles_of(outer, inner); tile += gridDim.x)
+        forward_of(column_of(tile, n, inner, which), x, out, n, room);
 }
 
-extern "C" __global__ void log_softmax_backward(const T* g, const T* out, T* gx, i64 rows, i64 n, i64 inner) {
-    __shared__ A room[32];
-    backward<true>(g, out, gx, rows, n, inner, room);
+extern "C" __global__ void backward_columns(const T* g, const T* out, T* gx, i64 outer, i64 n, i64 inner) {
+    __shared__ A room[1024];
+    i64 which;
+    for (i64 tile = blockIdx.x; tile < tiles_of(outer, inner); tile += gridDim.x)
+        backward_of(column_of(tile, n, inner, which), g, out, gx, n, room);
 }

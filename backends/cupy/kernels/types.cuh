@@ -63,6 +63,33 @@ template <> struct narrowed<bfloat16> {
 template <class T> __device__ __forceinline__ wide<T> load(const T* x, i64 i) { return widened(x[i]); }
 template <class T> __device__ __forceinline__ void store(T* x, i64 i, wide<T> value) { x[i] = narrowed<T>::of(value); }
 
+// N numbers that lie side by side and are moved at once, 16 bytes by one instruction; their address is a multiple of
+// their size, or of 16.
+template <class T, int N> struct alignas(N * sizeof(T) < 16 ? N * sizeof(T) : 16) pack { T at[N]; };
+
+// How many numbers 16 bytes hold.
+template <class T> constexpr int PACK = 16 / sizeof(T);
+
+template <int N, class T> __device__ __forceinline__ void load_pack(const T* x, i64 i, wide<T>* values) {
+    const pack<T, N> read = *(const pack<T, N>*)(x + i);
+#pragma unroll
+    for (int k = 0; k < N; ++k) values[k] = widened(read.at[k]);
+}
+
+template <int N, class T> __device__ __forceinline__ void store_pack(T* x, i64 i, const wide<T>* values) {
+    pack<T, N> written;
+#pragma unroll
+    for (int k = 0; k < N; ++k) written.at[k] = narrowed<T>::of(values[k]);
+    *(pack<T, N>*)(x + i) = written;
+}
+
+// Whether packs of 16 bytes may be moved from and to all of these addresses.
+template <class... P> __device__ __forceinline__ bool aligned(P... pointers) {
+    return (((u64)pointers | ... | 0) & 15) == 0;
+}
+
+template <class A> __device__ __forceinline__ A infinity() { return (A)__longlong_as_double(0x7FF0000000000000LL); }
+
 // The first place of this thread and its step, for loops over all places: one dimension of blocks and threads.
 __device__ __forceinline__ i64 first_place() { return (i64)blockIdx.x * blockDim.x + threadIdx.x; }
 __device__ __forceinline__ i64 place_step() { return (i64)gridDim.x * blockDim.x; }

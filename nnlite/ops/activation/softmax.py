@@ -41,12 +41,13 @@ _FLOAT32 = dtypes.float32.np
 
 
 def _in_float32(rule: Callable[[Any, Any, Any, int | None], Any]) -> Callable[..., tuple[Any, ...]]:
-    """A rule for 16-bit numbers too: their differences would be made of rounding errors."""
+    """A rule for 16-bit numbers too: their differences would be made of rounding errors. (The operations that stand for
+    it outside ``create_graph`` see to that themselves.)"""
 
     def wide_rule(f: Any, g: Any, node: Any, out: Any) -> tuple[Any, ...]:
         axis = node.attrs["axis"]
         kind = getattr(out, "_a", out).dtype
-        if kind.itemsize > 2:
+        if kind.itemsize > 2 or f is not recorded:
             return (rule(f, g, out, axis),)
         g, out = (f.cast(v, dtype=_FLOAT32, source=kind) for v in (g, out))
         return (f.cast(rule(f, g, out, axis), dtype=kind, source=_FLOAT32),)
@@ -75,7 +76,10 @@ def _softmax_gradient(f: Any, g: Any, out: Any, axis: int | None) -> Any:
 
 @op()
 def _softmax_backward(xp: Any, g: Any, out: Any, *, axis: int | None) -> Any:
-    return _softmax_gradient(tables[type(out)], g, out, axis)
+    f = tables[type(out)]
+    if out.dtype.itemsize == 2:
+        return f.softmax_backward(widen(g), widen(out), axis=axis).astype(out.dtype)
+    return _softmax_gradient(f, g, out, axis)
 
 
 @op(saves=("out",))
@@ -99,7 +103,10 @@ def _log_softmax_gradient(f: Any, g: Any, out: Any, axis: int | None) -> Any:
 
 @op()
 def _log_softmax_backward(xp: Any, g: Any, out: Any, *, axis: int | None) -> Any:
-    return _log_softmax_gradient(tables[type(out)], g, out, axis)
+    f = tables[type(out)]
+    if out.dtype.itemsize == 2:
+        return f.log_softmax_backward(widen(g), widen(out), axis=axis).astype(out.dtype)
+    return _log_softmax_gradient(f, g, out, axis)
 
 
 def _normalise(call: Any, input: Any, dim: Any, dtype: Any) -> Any:
