@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._core import dtypes
-from .._core.op import TensorBase, not_a_tensor, op, recorded
+from .._core.op import TensorBase, in_place, not_a_tensor, op, recorded
 from ..backends.registry import tables
 from ._blocks import blocks
 
@@ -103,6 +103,11 @@ def formula(
         return call
 
     return define
+
+
+def run(call: Any, input: Any, inplace: bool, **attrs: Any) -> Any:
+    """The result of an operation, written into the input if ``inplace`` says so."""
+    return in_place(call, input, **attrs) if inplace else call(input, **attrs)
 
 
 def check_float(name: str, input: Any, kernel: str = "", kinds: str = "fV") -> None:

@@ -12,16 +12,12 @@ from ..._core.op import TensorBase, in_place, op, unbroadcast
 from ..._core.tensor_base import wrap
 from ...backends import backend_of
 from ...backends.registry import tables
-from .._formula import check_float, formula, is_half, number
+from .._formula import check_float, formula, is_half, number, run
 from .._public import FUNCTIONS, METHODS, put
 
 _ALPHA = 1.6732632423543772848170429916717
 _SCALE = 1.0507009873554804934193349852946
 """The constants for which mean 0 and variance 1 stay so from layer to layer (Klambauer and others, 2017)."""
-
-
-def _run(call: Any, input: Any, inplace: bool, **attrs: Any) -> Any:
-    return in_place(call, input, **attrs) if inplace else call(input, **attrs)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -60,7 +56,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
         tensor([-0.0100,  2.0000])
     """
     check_float("leaky_relu", input)
-    return _run(_leaky_relu, input, inplace, slope=float(number("leaky_relu", "negative_slope", 2, negative_slope)))
+    return run(_leaky_relu, input, inplace, slope=float(number("leaky_relu", "negative_slope", 2, negative_slope)))
 
 
 def _wide(f: Any, kind: Any, *values: Any) -> tuple[Any, ...]:
@@ -145,7 +141,7 @@ def _(f: Any, g: Any, node: Any, noise: Any) -> tuple[Any, ...]:
     return f.rrelu_with_noise(g, noise), None
 
 
-def _rrelu_run(input: Any, lower: float, upper: float, training: bool, inplace: bool, generator: Any = None) -> Any:
+def _rrelurun(input: Any, lower: float, upper: float, training: bool, inplace: bool, generator: Any = None) -> Any:
     if isinstance(input, TensorBase):
         lower, upper = number("rrelu", "lower", 2, lower), number("rrelu", "upper", 3, upper)
         for what, bound in (("lower", lower), ("upper", upper)):
@@ -157,7 +153,7 @@ def _rrelu_run(input: Any, lower: float, upper: float, training: bool, inplace: 
             )
     check_float("rrelu", input, "rrelu_with_noise_out_cpu" if training else "leaky_relu_cpu")
     if not training:
-        return _run(_rrelu_fixed, input, inplace, slope=(lower + upper) / 2)
+        return run(_rrelu_fixed, input, inplace, slope=(lower + upper) / 2)
     a = input._a
     slopes = rng.uniform(a.shape, from_numpy[a.dtype], device_of(a), generator)
     xp = backend_of(a).xp
@@ -189,7 +185,7 @@ def rrelu(
         >>> nnlite.nn.functional.rrelu(nnlite.tensor([-1.0, 2.0]), 0.25, 0.75)
         tensor([-0.5000,  2.0000])
     """
-    return _rrelu_run(input, lower, upper, training, inplace)
+    return _rrelurun(input, lower, upper, training, inplace)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -233,7 +229,7 @@ def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """
     check_float("elu", input)
     alpha = float(number("elu", "alpha", 2, alpha))
-    return _run(_elu, input, inplace, alpha=alpha, scale=1.0, input_scale=1.0)
+    return run(_elu, input, inplace, alpha=alpha, scale=1.0, input_scale=1.0)
 
 
 def selu(input: Any, inplace: bool = False) -> Any:
@@ -255,7 +251,7 @@ def selu(input: Any, inplace: bool = False) -> Any:
         tensor([-1.1113,  2.1014])
     """
     check_float("selu", input, "elu_cpu")
-    return _run(_elu, input, inplace, alpha=_ALPHA, scale=_SCALE, input_scale=1.0)
+    return run(_elu, input, inplace, alpha=_ALPHA, scale=_SCALE, input_scale=1.0)
 
 
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
@@ -281,7 +277,7 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     if not alpha:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     check_float("celu", input, "elu_cpu")
-    return _run(_celu, input, inplace, alpha=alpha, scale=1.0, input_scale=1 / alpha)
+    return run(_celu, input, inplace, alpha=alpha, scale=1.0, input_scale=1 / alpha)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -328,7 +324,7 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
             if kind == "u" and low < 0:
                 raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
     check_float("hardtanh", input, kinds="fViu")
-    return _run(_hardtanh, input, inplace, low=low, high=high)
+    return run(_hardtanh, input, inplace, low=low, high=high)
 
 
 def relu6(input: Any, inplace: bool = False) -> Any:
@@ -376,7 +372,7 @@ def hardsigmoid(input: Any, inplace: bool = False) -> Any:
         tensor([0.0000, 0.5000, 0.7500])
     """
     check_float("hardsigmoid", input)
-    return _run(_hardsigmoid, input, inplace)
+    return run(_hardsigmoid, input, inplace)
 
 
 def _hardswish_gradient(f: Any, g: Any, x: Any) -> Any:
@@ -407,7 +403,7 @@ def hardswish(input: Any, inplace: bool = False) -> Any:
         tensor([-0.3333,  1.1250,  4.0000])
     """
     check_float("hardswish", input)
-    return _run(_hardswish, input, inplace)
+    return run(_hardswish, input, inplace)
 
 
 def _threshold_gradient(f: Any, g: Any, x: Any, *, threshold: float, value: float) -> Any:
@@ -441,7 +437,7 @@ def threshold(input: Any, threshold: float, value: float, inplace: bool = False,
     check_float("threshold", input, kinds="fViu")
     if input._a.dtype.kind in "iu":
         limit, value = int(limit), int(value)
-    result = _run(_threshold, input, inplace, threshold=limit, value=value)
+    result = run(_threshold, input, inplace, threshold=limit, value=value)
     return result if out is None else put(result, out)
 
 
@@ -549,7 +545,7 @@ _threshold_function = threshold
 
 def rrelu_(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False) -> Any:
     """``rrelu`` in place."""
-    return _rrelu_run(input, lower, upper, training, True)
+    return _rrelurun(input, lower, upper, training, True)
 
 
 def _rrelu_function(
@@ -560,7 +556,7 @@ def _rrelu_function(
     generator: Any = None,
 ) -> Any:
     """See :func:`nnlite.nn.functional.rrelu`; with a generator."""
-    return _rrelu_run(input, lower, upper, training, False, generator)
+    return _rrelurun(input, lower, upper, training, False, generator)
 
 
 _rrelu_function.__name__ = _rrelu_function.__qualname__ = "rrelu"

@@ -11,11 +11,11 @@ from typing import Any
 from ..._core import rng
 from ..._core.device import device_of
 from ..._core.dtypes import from_numpy
-from ..._core.op import TensorBase, in_place, op, recorded, unary
+from ..._core.op import TensorBase, op, recorded, unary
 from ..._core.tensor_base import wrap
 from ...backends.registry import tables
 from .._axes import axis_of
-from .._formula import apply, check_float, formula, number
+from .._formula import apply, check_float, formula, number, run
 from .._public import put
 from ..pointwise import elementwise as e
 from .softmax import _implicit_dim, title_of
@@ -24,10 +24,6 @@ _SQRT_HALF = math.sqrt(0.5)
 _DENSITY = 1 / math.sqrt(2 * math.pi)
 _SQRT_TWO_OVER_PI = math.sqrt(2 / math.pi)
 _CUBE = 0.044715
-
-
-def _run(call: Any, input: Any, inplace: bool, **attrs: Any) -> Any:
-    return in_place(call, input, **attrs) if inplace else call(input, **attrs)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -116,7 +112,7 @@ def silu(input: Any, inplace: bool = False) -> Any:
         tensor([-0.2689,  0.0000,  0.7311])
     """
     check_float("silu", input, kinds="fVc")
-    return _run(_silu, input, inplace)
+    return run(_silu, input, inplace)
 
 
 def _mish_gradient(f: Any, g: Any, x: Any) -> Any:
@@ -153,7 +149,7 @@ def mish(input: Any, inplace: bool = False) -> Any:
         tensor([-0.3034,  0.0000,  0.8651])
     """
     check_float("mish", input)
-    return _run(_mish, input, inplace)
+    return run(_mish, input, inplace)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ...backends.registry import tables
 from .._axes import axis_of
 from .._public import public, put
 from ..index.indexing import fill_
-from .parts import _put_parts
+from .parts import _put_parts, replaced
 from .views import _common, reshape
 
 
@@ -149,15 +149,7 @@ def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2:
     Raises:
         RuntimeError: ``src`` has not the shape of the diagonal.
     """
-    out = input.clone()
-    part = diagonal(out, offset, dim1, dim2)
-    if part._a.shape != src._a.shape:
-        raise RuntimeError(
-            f"expected src to have a size equal to the slice of self. src size = {list(src._a.shape)}, slice size = "
-            f"{list(part._a.shape)}"
-        )
-    part.copy_(src)
-    return out
+    return replaced(input, src, lambda x: diagonal(x, offset, dim1, dim2))
 
 
 @public(only_method=True)

@@ -8,6 +8,7 @@ written to, of which the input then knows nothing.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 from ..._core.op import TensorBase, op
@@ -233,3 +234,20 @@ def _split_along(name: str, axis: int, least: int, doc: str) -> None:
 _split_along("hsplit", 1, 1, "Equal parts, or parts between positions, along dimension 1 (0 of a vector). Views.")
 _split_along("vsplit", 0, 2, "Equal parts, or parts between positions, along dimension 0. Views.")
 _split_along("dsplit", 2, 3, "Equal parts, or parts between positions, along dimension 2. Views.")
+
+
+def replaced(input: Any, src: Any, view: Callable[[Any], Any]) -> Any:
+    """A copy of the input with ``src`` in place of the part that ``view`` takes of it.
+
+    Raises:
+        RuntimeError: ``src`` has another shape than the part.
+    """
+    out = input.clone()
+    part = view(out)
+    if part._a.shape != src._a.shape:
+        raise RuntimeError(
+            f"expected src to have a size equal to the slice of self. src size = {list(src._a.shape)}, slice size = "
+            f"{list(part._a.shape)}"
+        )
+    part.copy_(src)
+    return out

@@ -13,6 +13,7 @@ from ..._core.views import base_of, node_of
 from ...backends import backend_of
 from .._axes import axis_of
 from .._public import public
+from .parts import replaced
 from .views import sizes_of
 
 Sizes = tuple[int, ...]
@@ -163,15 +164,7 @@ def as_strided_scatter(input: Any, src: Any, size: Any, stride: Any, storage_off
     Raises:
         RuntimeError: ``src`` has another size, or the view would reach beyond the storage.
     """
-    out = input.clone()
-    part = as_strided(out, size, stride, storage_offset)
-    if part._a.shape != src._a.shape:
-        raise RuntimeError(
-            f"expected src to have a size equal to the slice of self. src size = {list(src._a.shape)}, slice size = "
-            f"{list(part._a.shape)}"
-        )
-    part.copy_(src)
-    return out
+    return replaced(input, src, lambda x: as_strided(x, size, stride, storage_offset))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
