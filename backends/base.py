@@ -197,6 +197,10 @@ class Backend:
         """A graph that can be captured on a device; ``pool`` is the memory of another that it may share."""
         raise NotImplementedError(f"graphs are captured on cuda, not on {self.name}: call the function as it is")
 
+    def on_side_stream(self, index: int | None = None) -> AbstractContextManager[Any]:
+        """A context in which the device's work may be captured."""
+        return nullcontext()
+
     def graph_pool(self) -> Any:
         """Memory for the arrays of graphs."""
         return object()

@@ -219,6 +219,10 @@ class Capture:
         self._checks.clear()
         self.pool = None
 
+    def picture(self) -> str:
+        """The graph in the language of Graphviz."""
+        raise NotImplementedError(f"graphs of {self.backend.name} are not drawn")
+
     def explain(self, error: BaseException) -> CaptureError | None:
         """The error that names the user's line, for one that came of the capture; None for any other."""
         return error if isinstance(error, CaptureError) else None

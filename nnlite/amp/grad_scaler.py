@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import cuda
@@ -18,6 +18,10 @@ from ..ops.pointwise.arithmetic import where
 from ..tensor import Tensor
 
 __all__ = ["GradScaler", "OptState"]
+
+
+watchers: list[Callable[[Any], None]] = []
+"""Told of the optimizer of each step."""
 
 
 class OptState(enum.Enum):
@@ -199,6 +203,8 @@ class GradScaler:
         if "closure" in kwargs:
             raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
         scale = self._made_scale("step")
+        for watch in watchers:
+            watch(optimizer)
         state = self._per_optimizer[id(optimizer)]
         if state.stage is OptState.STEPPED:
             raise RuntimeError("step() has already been called since the last update().")

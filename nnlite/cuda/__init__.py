@@ -22,11 +22,13 @@ from .streams import Event, ExternalStream, Stream, StreamContext, current_strea
 
 __all__ = [
     "CUDAGraph",
+    "CompiledStep",
     "Event",
     "ExternalStream",
     "Stream",
     "StreamContext",
     "can_device_access_peer",
+    "compile_step",
     "current_stream",
     "default_stream",
     "device_of",
@@ -34,6 +36,7 @@ __all__ = [
     "get_gencode_flags",
     "get_per_process_memory_fraction",
     "graph",
+    "graph_pool_handle",
     "init",
     "ipc_collect",
     "is_current_stream_capturing",
@@ -501,7 +504,15 @@ def _index(backend: Backend, number: int | None) -> int:
     return number
 
 
-from .graphs import CUDAGraph, graph, make_graphed_callables  # noqa: E402
+from .graphs import (  # noqa: E402
+    CompiledStep,
+    CUDAGraph,
+    compile_step,
+    graph,
+    graph_pool_handle,
+    is_current_stream_capturing,
+    make_graphed_callables,
+)
 from .memory import (  # noqa: E402 - needs what stands above
     get_per_process_memory_fraction,
     ipc_collect,
@@ -523,7 +534,6 @@ from .more import (  # noqa: E402
     get_arch_list,
     get_gencode_flags,
     init,
-    is_current_stream_capturing,
     is_tf32_supported,
     out_of_memory_error,
 )
@@ -542,7 +552,6 @@ _REFUSED = {
     **dict.fromkeys(("cudart", "current_blas_handle", "current_solver_handle", "jiterator", "nccl", "tunable"),
                     "use CuPy's own functions"),
     **dict.fromkeys(("get_sync_debug_mode", "set_sync_debug_mode"), "the device `strict` counts and forbids waiting"),
-    "graph_pool_handle": "CUDA graphs are not captured",
 }  # fmt: skip
 """Names that are refused -> what to use instead."""
 

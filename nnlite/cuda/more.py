@@ -11,7 +11,6 @@ __all__ = [
     "get_arch_list",
     "get_gencode_flags",
     "init",
-    "is_current_stream_capturing",
     "is_tf32_supported",
     "out_of_memory_error",
 ]
@@ -47,11 +46,6 @@ def get_arch_list() -> list[str]:
 def get_gencode_flags() -> str:
     """The compiler's flags for :func:`get_arch_list`: none."""
     return ""
-
-
-def is_current_stream_capturing() -> bool:
-    """False: no CUDA graphs are captured."""
-    return False
 
 
 def can_device_access_peer(device: Any, peer_device: Any) -> bool:

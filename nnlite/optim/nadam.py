@@ -110,7 +110,7 @@ class NAdam(Elementwise):
         t, beta1, decay = count(state), as_number(group["betas"][0]), float(group["momentum_decay"])
         mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (step * decay)) for step in (t, t + 1))
         product = number_in(state, "mu_product")._a
-        product *= mu
+        product *= on(mu, product)
         return {"t": t, "mu": mu, "mu_next": mu_next, "mu_product": value_of(product)}
 
     @staticmethod
