@@ -22,3 +22,24 @@ def number_of_threads(request: pytest.FixtureRequest, thread_count: Callable[[in
     """The test runs with one thread and with three."""
     thread_count(request.param)
     return request.param
+
+
+@pytest.fixture
+def noted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """``noted("rows", "softmax")``: a list to which these functions of a file of kernels add their names when they run,
+    or the name of the tuple in which they stand."""
+    from nnlite.backends.numpy import first_use
+
+    def note(file: str, *names: str) -> list[str]:
+        module, ran = first_use.load(file), []
+
+        def noting(name: str, function: Callable[..., object]) -> Callable[..., object]:
+            return lambda *arguments: ran.append(name) or function(*arguments)
+
+        for name in names:
+            real = getattr(module, name)
+            mine = tuple(noting(name, f) for f in real) if isinstance(real, tuple) else noting(name, real)
+            monkeypatch.setattr(module, name, mine)
+        return ran
+
+    return note

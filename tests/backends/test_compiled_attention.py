@@ -37,13 +37,9 @@ def every_size(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def ran(noted) -> list[str]:
     """The names of the compiled functions that ran."""
-    module, names = first_use.load("attention"), []
-    for name in ("forward", "backward"):
-        real = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *a, name=name, real=real: names.append(name) or real(*a))
-    return names
+    return noted("attention", "forward", "backward")
 
 
 def arrays(shape):

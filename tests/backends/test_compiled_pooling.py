@@ -86,12 +86,9 @@ def test_strided_inputs(layout):
     same("max_pool_scatter", (strided[..., ::2, 1::2], where), {"sizes": (24, 24), **geometry})
 
 
-def test_the_functions_use_them(monkeypatch):
+def test_the_functions_use_them(noted, monkeypatch):
     monkeypatch.setattr(first_use, "EVERY_SIZE", True)
-    module, called = first_use.load("pooling"), []
-    for name in ("largest", "positions_of", "scatter"):
-        real = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *a, name=name, real=real: called.append(name) or real(*a))
+    called = noted("pooling", "largest", "positions_of", "scatter")
     x = nnlite.arange(16.0).reshape(1, 4, 4).requires_grad_()
     out, where = nnlite.nn.functional.max_pool2d(x, 2, return_indices=True)
     assert where.tolist() == [[[5, 7], [13, 15]]]

@@ -30,13 +30,9 @@ def every_size(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def ran(noted) -> list[str]:
     """The names of the compiled functions that ran."""
-    module, names = first_use.load("recurrent"), []
-    for name in ("lstm", "lstm_gradient", "gru", "gru_gradient"):
-        real = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *a, name=name, real=real: names.append(name) or real(*a))
-    return names
+    return noted("recurrent", "lstm", "lstm_gradient", "gru", "gru_gradient")
 
 
 def results(model, x, states=None, lengths=None, uses_output=True):

@@ -120,17 +120,9 @@ def test_gradient_of_products(shape, parts):
     assert not when(large, np.eye(64, dtype=np.float32), large, axis=1)
 
 
-def noted(ran, name, real):
-    return lambda *arguments: ran.append(name) or real(*arguments)
-
-
-def test_the_functions_use_them(thread_count, monkeypatch):
+def test_the_functions_use_them(noted, thread_count, monkeypatch):
     """From the size on at which they pay, which is larger along the last axis; not for smaller arrays."""
-    module, ran = first_use.load("running"), []
-    for name in ("running", "extremes", "log_sums"):
-        monkeypatch.setattr(module, name, noted(ran, name, getattr(module, name)))
-    for name in ("RUNNING_IN_ROWS", "EXTREMES_IN_ROWS"):
-        monkeypatch.setattr(module, name, tuple(noted(ran, name, f) for f in getattr(module, name)))
+    ran = noted("running", "running", "extremes", "log_sums", "RUNNING_IN_ROWS", "EXTREMES_IN_ROWS")
     monkeypatch.setattr(first_use, "EVERY_SIZE", False)
     thread_count(1)
     x = nnlite.randn(128, 128)

@@ -9,7 +9,6 @@ import pytest
 
 import nnlite
 from nnlite.backends.kernels import GENERIC
-from nnlite.backends.numpy import first_use
 from nnlite.backends.registry import tables
 from nnlite.optim import SGD, Adam, AdamW
 
@@ -30,13 +29,9 @@ OPTIONS: list[tuple[Any, dict[str, Any]]] = [
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def ran(noted) -> list[str]:
     """The names of the compiled functions that ran."""
-    module, names = first_use.load("updates"), []
-    for name in ("adam", "momentum", "descent"):
-        real = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *a, name=name, real=real: names.append(name) or real(*a))
-    return names
+    return noted("updates", "adam", "momentum", "descent")
 
 
 def trained(kind, options, dtype):
