@@ -35,12 +35,20 @@ def load(name: str) -> ModuleType:
     functions = [f for f in vars(module).values() if hasattr(f, "py_func") and f.py_func.__module__ == module.__name__]
     kept = any(glob.glob(f"{f.stats.cache_path}/{name}.*.nbi") for f in functions if f.stats.cache_path)
     if functions and not kept:
-        _announce()
+        announce()
     return module
 
 
-@cache
-def _announce() -> None:
-    """One line in a process."""
-    print("nnlite: compiling kernels for this processor, once for all later runs (python -m nnlite.warmup does it "
-          "ahead; NNLITE_COMPILED=0 goes without)", file=sys.stderr)  # fmt: skip
+class _Announcement:
+    """The line about compiling, once in a process."""
+
+    made = False
+
+    def __call__(self) -> None:
+        if not self.made:
+            self.made = True
+            print("nnlite: compiling kernels for this processor, once for all later runs (python -m nnlite.warmup does "
+                  "it ahead; NNLITE_COMPILED=0 goes without)", file=sys.stderr)  # fmt: skip
+
+
+announce = _Announcement()

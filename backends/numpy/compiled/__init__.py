@@ -8,38 +8,24 @@ too, where they are slower.
 
 from __future__ import annotations
 
+import importlib
+
 from ..first_use import available
 from ..threads import sgemm_address
 
 if not available():  # importing the files below registers their kernels
     raise ModuleNotFoundError("compiled kernels need numba, and that NNLITE_COMPILED is not 0", name="numba")
 
-from . import indexing as indexing  # these register their kernels
-from . import normalization as normalization
-from . import pointwise as pointwise
-from . import pooling as pooling
-from . import random as random
-from . import recurrent as recurrent
-from . import rows as rows
-from . import running as running
-from . import updates as updates
+FILES = [  # those that take longest to compile first
+    *(["convolution"] if sgemm_address() else []), "indexing", "recurrent", *(["attention"] if sgemm_address() else []),
+    "normalization", "running", "pointwise", "rows", "pooling", "updates", "random",
+]  # fmt: skip
+"""The files beside this one that hold kernels' wrappers; importing them registers the kernels."""
 
-if sgemm_address():
-    from . import attention as attention
-    from . import convolution as convolution
+for _name in FILES:
+    importlib.import_module(f"{__name__}.{_name}")
 
 
-def warm_up() -> None:
-    """Compile all kernels, or load those that are kept from an earlier run."""
-    indexing.warm_up()
-    normalization.warm_up()
-    pointwise.warm_up()
-    pooling.warm_up()
-    random.warm_up()
-    recurrent.warm_up()
-    rows.warm_up()
-    running.warm_up()
-    updates.warm_up()
-    if sgemm_address():
-        attention.warm_up()
-        convolution.warm_up()
+def warm_up(name: str) -> None:
+    """Compile the kernels of one of `FILES`, or load what is kept from an earlier run."""
+    importlib.import_module(f"{__name__}.{name}").warm_up()
