@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .base import Backend, index_message
-from .capture import current
+from .capture import current, refuse_wait
 
 _MOST = 1024
 """So many checks are kept before the host waits for them."""
@@ -58,13 +58,16 @@ class DeferringBackend(Backend):
                 raise error(index_message(function, largest if largest >= size else smallest, low, size))
 
     def to_host(self, array: Any) -> np.ndarray:
+        refuse_wait("a copy to the CPU")
         self.raise_pending()
         return self.fetch(array)
 
     def to_scalar(self, array: Any) -> Any:
+        refuse_wait("item()")
         self.raise_pending()
         return self.fetch(array).item()
 
     def synchronize(self, index: int | None = None) -> None:
+        refuse_wait("synchronize()")
         self.wait(index)
         self.raise_pending()

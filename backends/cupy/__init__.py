@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NoReturn
@@ -11,8 +12,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..base import DeviceUnavailableError
+from ..capture import refuse_upload
 from ..deferred import DeferringBackend
 from ..registry import register_backend
+from .capture import CudaCapture, GraphPool
 from .errors import closed, explain, fatal, missing_package, translated
 from .launch import on_cupy
 from .memory import PoolMemory, PrivatePool
@@ -42,6 +45,7 @@ class CupyBackend(DeferringBackend):
         self._cupy = cupy
         self._runtime = cupy.cuda.runtime
         self._errors = RuntimeError, OSError  # of CUDA's, and of libraries that are not there
+        self._side = _SideStreams()
         self._count: int | None = None
         self._lost: str | None = None
         self.memory = PoolMemory(cupy)
@@ -117,6 +121,8 @@ class CupyBackend(DeferringBackend):
         return self._copied(array, index, wait=False)
 
     def _copied(self, array: np.ndarray, index: int | None, wait: bool) -> Any:
+        if array.ndim:  # a number is not copied but filled in
+            refuse_upload("a copy of a tensor of the CPU")
         native = array.astype(array.dtype.newbyteorder("="), copy=False)
         try:
             with self.use(index):
@@ -305,6 +311,31 @@ class CupyBackend(DeferringBackend):
     def elapsed_time(self, start: Any, end: Any) -> float:
         """Milliseconds between two events."""
         return self._cupy.cuda.get_elapsed_time(start, end)
+
+    # Graphs
+
+    def make_capture(self, index: int | None = None, pool: Any = None) -> CudaCapture:
+        return CudaCapture(self, self.current_index() if index is None else index, pool, self._cupy)
+
+    def graph_pool(self) -> GraphPool:
+        return GraphPool(self.private_pool())
+
+    def on_side_stream(self, index: int | None = None) -> AbstractContextManager[Any]:
+        index = self.current_index() if index is None else index
+        streams = self._side.by_index
+        if index not in streams:
+            streams[index] = self.make_stream(index, 0)
+        return self.use_stream(streams[index], index)
+
+    def write(self, array: Any, values: np.ndarray) -> None:
+        array.set(values)
+
+
+class _SideStreams(threading.local):
+    """A thread's streams for captures, which are no default streams."""
+
+    def __init__(self) -> None:
+        self.by_index: dict[int, Any] = {}
 
 
 class _Foreign:

@@ -10,6 +10,8 @@ import cupy
 import numpy as np
 
 from .. import deterministic
+from ..capture import Place, current
+from .capture import call_of_cublas, in_portions
 from .gemm import Gemm, Products
 from .linear_algebra import LinearAlgebra
 
@@ -19,6 +21,7 @@ _ATOMIC_ADD = frozenset("iIlLqQfd")
 
 _THREADS = 256
 _MAX_BLOCKS = 4096
+_PORTION = 8
 
 
 def matmul(a: Any, b: Any, *, out: Any = None) -> Any:
@@ -42,7 +45,8 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 def _products() -> Products:
     from cupy_backends.cuda.libs import cublas
 
-    return Products(Gemm(cublas.gemmStridedBatchedEx, cupy.cuda.device.get_cublas_handle, cupy), cupy.matmul)
+    call = call_of_cublas(cublas.gemmStridedBatchedEx)
+    return Products(Gemm(call, cupy.cuda.device.get_cublas_handle, cupy), cupy.matmul)
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
@@ -122,14 +126,35 @@ def random_bits(seed: int, counter: int, n: int, like: Any = None) -> Any:
         out = cupy.empty(n, dtype=np.uint32)
         if n:
             blocks = min(-(-n // (8 * _THREADS)), _MAX_BLOCKS)
-            words = [np.uint64(v & 0xFFFFFFFFFFFFFFFF) for v in (seed, seed >> 64, counter, counter >> 64)]
-            _philox()((blocks,), (_THREADS,), (out, np.int64(n), *words))
+            if type(counter) is Place:
+                place = (counter.origin, np.uint64(int(counter)))
+                _philox("philox_bits_behind")((blocks,), (_THREADS,), (out, np.int64(n), *place))
+            else:
+                words = [np.uint64(v & 0xFFFFFFFFFFFFFFFF) for v in (seed, seed >> 64, counter, counter >> 64)]
+                _philox("philox_bits")((blocks,), (_THREADS,), (out, np.int64(n), *words))
         return out
 
 
 @functools.cache
-def _philox() -> Any:
-    return cupy.RawKernel(kernel_source("philox"), "philox_bits")
+def _philox(function: str) -> Any:
+    return cupy.RawKernel(kernel_source("philox"), function)
+
+
+def concatenate(tup: Any, axis: Any = 0, out: Any = None, **more: Any) -> Any:
+    """As ``cupy.concatenate``. More than 8 small arrays go there by a list of addresses that is copied from the host,
+    which cannot be captured in a graph; there they go in portions."""
+    arrays = list(tup)
+    if current.capture is None or len(arrays) <= _PORTION or axis is None:
+        return cupy.concatenate(tup, axis, out, **more)
+    return in_portions(cupy, arrays, axis, out, more)
+
+
+def stack(tup: Any, axis: int = 0, out: Any = None, **more: Any) -> Any:
+    """As ``cupy.stack``, in a capture too."""
+    arrays = list(tup)
+    if current.capture is None or len(arrays) <= _PORTION:
+        return cupy.stack(tup, axis, out, **more)
+    return in_portions(cupy, [cupy.expand_dims(a, axis) for a in arrays], axis, out, more)
 
 
 def kernel_source(name: str) -> str:
@@ -142,6 +167,7 @@ class Namespace:
 
     add_product = staticmethod(add_product)
     as_strided = staticmethod(as_strided)
+    concatenate = staticmethod(concatenate)
     dot = staticmethod(dot)
     erf = staticmethod(erf)
     linalg = LinearAlgebra(cupy)
@@ -149,6 +175,7 @@ class Namespace:
     mean = staticmethod(mean)
     random_bits = staticmethod(random_bits)
     scatter_add = staticmethod(scatter_add)
+    stack = staticmethod(stack)
     sum = staticmethod(sum)
     tril = staticmethod(tril)
     triu = staticmethod(triu)

@@ -27,7 +27,7 @@ __device__ __forceinline__ philox_block philox4x64_10(u64 c0, u64 c1, u64 c2, u6
 
 // out: n words of 32 bits. Block number b (from 0) of 8 words comes from counter + 1 + b, since NumPy counts up
 // before it computes a block. The counter has 256 bits; what is passed in are its low 128.
-extern "C" __global__ void philox_bits(unsigned int* out, long long n, u64 key0, u64 key1, u64 counter0, u64 counter1) {
+__device__ __forceinline__ void fill(unsigned int* out, long long n, u64 key0, u64 key1, u64 counter0, u64 counter1) {
     const long long blocks = (n + 7) / 8;
     const long long step = (long long)gridDim.x * blockDim.x;
     for (long long b = (long long)blockIdx.x * blockDim.x + threadIdx.x; b < blocks; b += step) {
@@ -43,4 +43,14 @@ extern "C" __global__ void philox_bits(unsigned int* out, long long n, u64 key0,
             }
         }
     }
+}
+
+extern "C" __global__ void philox_bits(unsigned int* out, long long n, u64 key0, u64 key1, u64 counter0, u64 counter1) {
+    fill(out, n, key0, key1, counter0, counter1);
+}
+
+// The same for work that is captured in a graph: origin holds the key and the counter at which the replay begins, and
+// the words are those from `behind` blocks later on.
+extern "C" __global__ void philox_bits_behind(unsigned int* out, long long n, const u64* origin, u64 behind) {
+    fill(out, n, origin[0], 0, origin[1] + behind, 0);
 }
