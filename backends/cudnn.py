@@ -1,11 +1,17 @@
-"""Settings of cuDNN, which nothing here uses: they can be made and asked for, and change no result.
+"""cuDNN: settings that say how it is used for convolution and attention on CUDA, and what there is of it.
 
-Programs set ``benchmark`` for speed and ``deterministic`` for the same bits in each run. The operations here choose no
-algorithms by trial, so that neither is needed; what ``nnlite.use_deterministic_algorithms`` says of CUDA holds.
+``enabled`` lets it be used at all. ``benchmark`` measures the first ``benchmark_limit`` algorithms (0: all) for each
+new shape and keeps the fastest; otherwise cuDNN's own choice is taken. ``deterministic`` leaves out algorithms that add
+in any order. ``allow_tf32`` lets convolutions of float32 multiply in TF32, with 10 bits of mantissa; as in PyTorch it
+is on.
+
+Where cuDNN is not installed, or has no algorithm for an operation, kernels of nnlite's own take it; `explain` says why.
 """
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -17,6 +23,7 @@ __all__ = [
     "benchmark_limit",
     "deterministic",
     "enabled",
+    "explain",
     "flags",
     "is_acceptable",
     "is_available",
@@ -25,6 +32,8 @@ __all__ = [
 ]
 
 _CHECKED = {"allow_tf32": bool, "benchmark": bool, "benchmark_limit": int, "deterministic": bool, "enabled": bool}
+
+_DTYPES = ("torch.float16", "torch.bfloat16", "torch.float32", "torch.float64")
 
 enabled = True
 benchmark = False
@@ -35,18 +44,46 @@ fp32_precision = "none"
 
 
 def is_available() -> bool:
-    """False: convolutions and recurrent layers have kernels of their own."""
-    return False
+    """Whether cuDNN and its Python frontend are installed and can be loaded; there may be no GPU."""
+    return _library().found() is not None
 
 
 def version() -> int | None:
-    """None, as in a PyTorch without cuDNN."""
-    return None
+    """The version of cuDNN, 91900 for 9.19.0; None where it is not available."""
+    found = _library().found()
+    return None if found is None else found.version
 
 
 def is_acceptable(tensor: Any) -> bool:
-    """Whether cuDNN could take the tensor: no."""
-    return False
+    """Whether cuDNN could take the tensor: it is on CUDA, of a dtype that cuDNN convolves, and cuDNN is enabled."""
+    if not enabled or tensor.device.type != "cuda" or str(tensor.dtype) not in _DTYPES:
+        return False
+    if not is_available():
+        warnings.warn(f"cuDNN is not available: {_library().reason()}", stacklevel=2)
+        return False
+    return True
+
+
+def explain() -> str:
+    """What is used of cuDNN, and why not more: its version, the graphs that are kept, the operations it refused.
+
+    Example:
+        >>> import nnlite
+        >>> print(nnlite.backends.cudnn.explain())  # doctest: +ELLIPSIS
+        cuDNN ...
+    """
+    library, plans = _library(), importlib.import_module("nnlite.backends.cupy.cudnn.plans")
+    found = library.found()
+    if found is None:
+        return f"cuDNN is not used: {library.reason()}"
+    lines = [f"cuDNN {found.version}, {'enabled' if enabled else 'not enabled'}"]
+    lines += [f"kept: {plan.label} by {plan.name}, {plan.workspace} bytes of workspace" for plan in plans.kept()]
+    lines += [f"refused: {label}: {reason}" for label, reason in plans.refused.items()]
+    return "\n".join(lines)
+
+
+def _library() -> Any:
+    return importlib.import_module("nnlite.backends.cupy.cudnn.library")
 
 
 def set_flags(

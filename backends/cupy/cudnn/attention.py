@@ -1,0 +1,290 @@
+"""Scaled dot-product attention and its gradient by cuDNN, in float16 and bfloat16 without dropout.
+
+cuDNN goes through the scores in tiles and keeps the logarithm of each row's sum, as the generic body does, so that
+either takes the other's residuals. Queries, keys and values are read where they lie (heads within rows too), and
+results lie as they do.
+
+Every graph is compiled when it is first built, which takes about a second for each shape; so small products, which the
+generic body computes in a few launches, are left to it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from ... import cuda as cuda_settings
+from ... import cudnn as settings
+from ...kernels import kernel
+from ..overrides import OVERRIDES
+from . import library, plans
+from .convolution import ALIGNMENT, MOST
+
+Shape = tuple[int, ...]
+
+Q, K, V, MASK, OUT, SUMS, G, GQ, GK, GV = range(1, 11)
+"""The arrays of a graph by number; a leading G is for gradients."""
+
+LEAST = 1 << 20
+"""Scores (of all heads) from which on a second of compilation is worth it."""
+
+EVEN = 8
+"""Numbers in 16 bytes: what the strides of operands, and the rows of a mask, have to be multiples of."""
+
+LOWEST = {"float16": -65504.0, "bfloat16": -1e30}
+"""What stands for -inf in a mask: a tile of nothing but -inf would give NaN."""
+
+
+class Problem(NamedTuple):
+    """What a graph is built for. Each operand is (shape, strides in elements)."""
+
+    gradient: bool
+    dtype: str
+    q: tuple[Shape, Shape]
+    k: tuple[Shape, Shape]
+    v: tuple[Shape, Shape]
+    out: tuple[Shape, Shape]
+    g: tuple[Shape, Shape] | None
+    mask: tuple[Shape, Shape] | None
+    scale: float
+    causal: bool
+
+    def label(self) -> str:
+        """For messages."""
+        mask = "" if self.mask is None else f", mask {self.mask[0]}"
+        return (
+            f"attention{'_gradient' if self.gradient else ''} ({self.dtype}{', causal' if self.causal else ''}{mask}): "
+            f"q {self.q[0]}, k {self.k[0]}, v {self.v[0]}"
+        )
+
+
+def describe(frontend: Any, graph: Any, problem: Problem, deterministic: bool) -> None:
+    """Put attention or its gradient into a graph."""
+
+    def tensor(place: tuple[Shape, Shape], number: int) -> Any:
+        shape, strides = place
+        return graph.tensor(dim=list(shape), stride=list(strides), uid=number)
+
+    def result(of: Any, place: tuple[Shape, Shape], number: int) -> Any:
+        shape, strides = place
+        return of.set_output(True).set_dim(list(shape)).set_stride(list(strides)).set_uid(number)
+
+    kind, wide = plans.data_type(frontend, problem.dtype), frontend.data_type.FLOAT
+    more: dict[str, Any] = {"attn_scale": problem.scale}
+    if problem.causal:
+        more |= {"diagonal_alignment": frontend.diagonal_alignment.TOP_LEFT, "diagonal_band_right_bound": 0}
+    operands = {name: tensor(getattr(problem, name), number) for name, number in (("q", Q), ("k", K), ("v", V))}
+    if problem.mask is not None:
+        more["bias"] = tensor(problem.mask, MASK)
+    batch, heads, rows, _ = problem.q[0]
+    sums = (batch, heads, rows, 1), (heads * rows, rows, 1, 1)
+    if not problem.gradient:
+        out, stats = graph.sdpa(**operands, generate_stats=True, **more)
+        result(out, problem.out, OUT).set_data_type(kind)
+        result(stats, sums, SUMS).set_data_type(wide)
+        return
+    assert problem.g is not None
+    given = {"o": tensor(problem.out, OUT), "dO": tensor(problem.g, G)}
+    stats = graph.tensor(dim=list(sums[0]), stride=list(sums[1]), uid=SUMS, data_type=wide)
+    made = graph.sdpa_backward(**operands, **given, stats=stats, use_deterministic_algorithm=deterministic, **more)
+    for gradient, like, number in zip(made, (problem.q, problem.k, problem.v), (GQ, GK, GV), strict=True):
+        result(gradient, dense(like), number).set_data_type(kind)
+
+
+def dense(like: tuple[Shape, Shape]) -> tuple[Shape, Shape]:
+    """The place of a new array without gaps, whose axes follow one another in memory as those of ``like``."""
+    shape, strides = like
+    found, step = [0] * len(shape), 1
+    for axis in _order(shape, strides):
+        found[axis] = step
+        step *= shape[axis]
+    return shape, tuple(found)
+
+
+def _order(shape: Shape, strides: Shape) -> list[int]:
+    """The axes from the innermost to the outermost: the last, then heads and rows by their strides, then the batch."""
+    within = strides[1] < strides[2] and shape[1] > 1
+    return [3, 1, 2, 0] if within else [3, 2, 1, 0]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# From arrays to plans
+
+
+def _place(array: Any) -> tuple[Shape, Shape]:
+    """Where an operand lies: as it is, or as the copy does that `_laid` makes of it."""
+    size, shape = array.itemsize, array.shape
+    strides = tuple(step // size for step in array.strides)
+    if strides[3] == 1 and not any(step % EVEN or not step for step in strides[:3]) and not array.data.ptr % ALIGNMENT:
+        return shape, strides
+    return dense((shape, strides))
+
+
+def _laid(xp: Any, array: Any, place: tuple[Shape, Shape]) -> Any:
+    if tuple(step // array.itemsize for step in array.strides) == place[1] and not array.data.ptr % ALIGNMENT:
+        return array
+    copy = _empty(xp, place, array.dtype)
+    copy[...] = array
+    return copy
+
+
+def _empty(xp: Any, place: tuple[Shape, Shape], dtype: Any) -> Any:
+    """An array without gaps in the place of one that `dense` gave."""
+    shape, strides = place
+    if _order(shape, strides) == [3, 2, 1, 0]:
+        return xp.empty(shape, dtype)
+    return xp.empty((shape[0], shape[2], shape[1], shape[3]), dtype).transpose(0, 2, 1, 3)
+
+
+def _mask_place(mask: Any, rows: int) -> tuple[Shape, Shape]:
+    """The place of the array that `_added` makes: all rows are there, and each begins at a multiple of 16 bytes."""
+    batch, heads, _, keys = mask.shape
+    wide = -(-keys // EVEN) * EVEN
+    return (batch, heads, rows, keys), (heads * rows * wide, rows * wide, wide, 1)
+
+
+def _added(xp: Any, mask: Any, rows: int, dtype: Any) -> tuple[Any, Any]:
+    """A mask as numbers to add, without -inf, and which rows see a key at all."""
+    lowest = xp.full((), LOWEST[dtype.name], dtype)
+    sees = mask if mask.dtype.kind == "b" else mask > -math.inf
+    numbers = xp.zeros((), dtype) if mask.dtype.kind == "b" else mask
+    shape, strides = _mask_place(mask, rows)
+    padded = xp.empty((*shape[:3], strides[2]), dtype)
+    padded[..., : shape[3]] = xp.where(sees, numbers, lowest)
+    return padded, xp.any(sees, axis=-1, keepdims=True)
+
+
+def find(
+    q: Any, k: Any, v: Any, mask: Any, given: tuple[Any, ...], *, scale: float, causal: bool, dropout: float
+) -> tuple[plans.Plan, Problem] | None:
+    """The plan for operands as they lie; None where there is none.
+
+    Args:
+        given: result and gradient for the gradient of attention, else nothing.
+    """
+    there = library.of(q)
+    if there is None or not settings.enabled or not cuda_settings.cudnn_sdp_enabled() or dropout:
+        return None
+    dtype = q.dtype.name
+    scores = math.prod(q.shape[:3]) * k.shape[2]
+    if (
+        dtype not in LOWEST
+        or scores < max(LEAST, 1)
+        or max(q.size, k.size, v.size, scores if mask is not None else 0) >= MOST
+    ):
+        return None
+    if not q.shape[3] or not v.shape[3] or any(a.dtype != q.dtype for a in (k, v, *given)):
+        return None
+    at = _place(q)
+    out, g = map(_place, given) if given else (dense(((*q.shape[:3], v.shape[3]), at[1])), None)
+    masked = None if mask is None else _mask_place(mask, q.shape[2])
+    problem = Problem(bool(given), dtype, at, _place(k), _place(v), out, g, masked, scale, causal)
+    chosen = plans.choice()
+    plan = plans.plan_for((problem, chosen, there.device()), lambda: _make(there, problem, chosen), problem.label)
+    return None if plan is None else (plan, problem)
+
+
+def _make(there: Any, problem: Problem, chosen: plans.Choice) -> plans.Plan:
+    frontend = there.frontend
+    return plans.build(
+        there,
+        lambda graph: describe(frontend, graph, problem, chosen.deterministic),
+        problem.dtype,
+        chosen,
+        problem.label(),
+        compiled=True,
+    )
+
+
+def _found(found: tuple[plans.Plan, Problem] | None) -> tuple[plans.Plan, Problem]:
+    if found is None:
+        raise RuntimeError("cuDNN has no plan for this attention; nnlite.backends.cudnn.explain() says why")
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The operations
+
+
+def _takes(
+    q: Any, k: Any, v: Any, mask: Any, *, scale: float, causal: bool, dropout: float, seed: int, counter: int
+) -> bool:
+    return find(q, k, v, mask, (), scale=scale, causal=causal, dropout=dropout) is not None
+
+
+@kernel("attention", table=OVERRIDES, when=_takes, above=True)
+def attention(
+    gpu: Any, q: Any, k: Any, v: Any, mask: Any, *, scale: float, causal: bool, dropout: float, seed: int, counter: int
+) -> tuple[Any, ...]:
+    """One kernel, which never holds more than a tile of the scores."""
+    plan, problem = _found(find(q, k, v, mask, (), scale=scale, causal=causal, dropout=dropout))
+    xp = gpu.xp
+    out = _empty(xp, problem.out, q.dtype)
+    sums = xp.empty((*q.shape[:3], 1), "float32")
+    arrays = {Q: _laid(xp, q, problem.q), K: _laid(xp, k, problem.k), V: _laid(xp, v, problem.v), OUT: out, SUMS: sums}
+    if mask is None:
+        plan.run(library.of(q), xp, arrays)
+        return out, sums, None
+    arrays[MASK], sees = _added(xp, mask, q.shape[2], q.dtype)
+    plan.run(library.of(q), xp, arrays)
+    # A row that sees nothing has weights of 0, and the logarithm of its sum is inf, so that it has none in backward.
+    return xp.where(sees, out, xp.zeros((), out.dtype)), xp.where(sees, sums, xp.full((), math.inf, sums.dtype)), None
+
+
+def _takes_gradient(
+    g: Any,
+    q: Any,
+    k: Any,
+    v: Any,
+    mask: Any,
+    out: Any,
+    sums: Any,
+    weights: Any,
+    *,
+    scale: float,
+    causal: bool,
+    dropout: float,
+    seed: int,
+    counter: int,
+    wanted: bool,
+) -> bool:
+    return not wanted and find(q, k, v, mask, (out, g), scale=scale, causal=causal, dropout=dropout) is not None
+
+
+@kernel("attention_gradient", table=OVERRIDES, when=_takes_gradient, above=True)
+def attention_gradient(
+    gpu: Any,
+    g: Any,
+    q: Any,
+    k: Any,
+    v: Any,
+    mask: Any,
+    out: Any,
+    sums: Any,
+    weights: Any,
+    *,
+    scale: float,
+    causal: bool,
+    dropout: float,
+    seed: int,
+    counter: int,
+    wanted: bool,
+) -> tuple[Any, ...]:
+    """The weights are computed again from the sums; nothing of the size of the scores is held."""
+    plan, problem = _found(find(q, k, v, mask, (out, g), scale=scale, causal=causal, dropout=dropout))
+    xp = gpu.xp
+    assert problem.g is not None
+    made = [_empty(xp, dense(place), q.dtype) for place in (problem.q, problem.k, problem.v)]
+    arrays = {
+        Q: _laid(xp, q, problem.q),
+        K: _laid(xp, k, problem.k),
+        V: _laid(xp, v, problem.v),
+        OUT: _laid(xp, out, problem.out),
+        G: _laid(xp, g, problem.g),
+        SUMS: xp.ascontiguousarray(sums),
+        **dict(zip((GQ, GK, GV), made, strict=True)),
+    }
+    if mask is not None:
+        arrays[MASK], _ = _added(xp, mask, q.shape[2], q.dtype)
+    plan.run(library.of(q), xp, arrays)
+    return *made, None
