@@ -24,11 +24,6 @@ def finish(array: Any, requires_grad: bool) -> Any:
     return t.requires_grad_() if requires_grad else t
 
 
-def as_kind(dtype: Any, function: str) -> dtypes.dtype:
-    """The dtype that was asked for, the default float type for None."""
-    return dtypes.default.float if dtype is None else dtypes.as_dtype(dtype, function)
-
-
 def wrong_type(function: str, name: str, position: int, wanted: str, value: Any) -> TypeError:
     """PyTorch's error for an argument of a wrong type."""
     return TypeError(f"{function}(): argument '{name}' (position {position}) must be {wanted}, "
