@@ -15,7 +15,7 @@ from nnlite.backends.cupy.launch import Gpu
 from nnlite.backends.cupy.overrides import bound
 from nnlite.backends.kernels import GENERIC
 from nnlite.backends.strict import xp
-from nnlite.backends.strict.array import StrictArray, from_host
+from nnlite.backends.strict.array import StrictArray, wrap
 from nnlite.backends.strict.emulator.build import Module
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
@@ -35,7 +35,7 @@ def kernels(backwards: bool) -> dict[str, Any]:
 
 
 def device(value: Any) -> Any:
-    return from_host(value) if isinstance(value, np.ndarray) else value
+    return wrap(value) if isinstance(value, np.ndarray) else value
 
 
 def host(value: Any) -> Any:

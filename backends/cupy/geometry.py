@@ -29,11 +29,26 @@ def over_rows(rows: int, n: int, most: int = MOST_BLOCKS) -> Launch:
 
 def over_columns(outer: int, n: int, inner: int, most: int = MOST_BLOCKS) -> Launch:
     """Columns of (outer, n, inner): tiles of 256 threads. Neighbouring columns go to neighbouring threads, 32 of them
-    if there are so many, so that a warp reads whole lines of 128 bytes; the other threads share the columns."""
+    if there are so many, so that a warp reads whole lines of 128 bytes. The other threads share the columns: as many as
+    hold a column in registers where that fills a GPU (it runs some 2^18 threads at once), else one for each number."""
     columns = min(power_of_two(inner), 32)
-    threads = min(power_of_two(n), 256 // columns)
+    few = power_of_two(-(-n // HELD))
+    threads = min(few if outer * inner * few >= 1 << 17 else power_of_two(n), 256 // columns)
     columns = min(power_of_two(inner), 256 // threads)
     return min(outer * -(-inner // columns), most), (columns, threads)
+
+
+def lines(outer: int, n: int, inner: int, most: int = MOST_BLOCKS) -> tuple[str, int, tuple[int, int], tuple[int, ...]]:
+    """Lines along the middle axis: "rows" or "columns", the launch, and the sizes that kernels of that kind take.
+
+    Many rows of up to 32 numbers are columns whose numbers lie side by side: a warp for each would be idle for the most
+    part, and the numbers that its threads read one after the other come from the first level cache.
+    """
+    if inner == 1 and n <= 32 and outer >= 4096:
+        return "columns", *over_columns(1, n, outer, most), (1, n, outer, n)
+    if inner == 1:
+        return "rows", *over_rows(outer, n, most), (outer, n)
+    return "columns", *over_columns(outer, n, inner, most), (outer, n, inner, 1)
 
 
 def kept_in_order(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> tuple[int, ...] | None:

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from ..kernels import kernel
-from .geometry import FLOATS, over_columns, over_rows
+from .geometry import FLOATS, lines
 from .overrides import OVERRIDES
 
 
@@ -23,14 +23,8 @@ def _run(gpu: Any, function: str, logarithm: int, axis: int, *arrays: Any) -> An
     shape, kind = arrays[0].shape, arrays[0].dtype
     axis %= len(shape)
     out = gpu.xp.empty(shape, kind)
-    outer, n, inner = prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
-    if inner == 1:
-        blocks, threads = over_rows(outer, n)
-        gpu.launch("softmax", f"{function}_rows", blocks, threads, *arrays, out, outer, n, T=kind, LOGARITHM=logarithm)
-    else:
-        blocks, threads = over_columns(outer, n, inner)
-        sizes = (outer, n, inner)
-        gpu.launch("softmax", f"{function}_columns", blocks, threads, *arrays, out, *sizes, T=kind, LOGARITHM=logarithm)
+    which, blocks, threads, sizes = lines(prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]))
+    gpu.launch("softmax", f"{function}_{which}", blocks, threads, *arrays, out, *sizes, T=kind, LOGARITHM=logarithm)
     return out
 
 

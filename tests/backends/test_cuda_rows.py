@@ -24,10 +24,11 @@ def test_rows(name, n, kind):
 
 @NAMES
 def test_many_short_rows(name):
-    """More rows than the warps of a block, and not a multiple of them."""
-    x = numbers("float32", 77, 12)
-    (out,) = check(name, x, axis=1, kind="float32")
-    check(f"{name}_backward", x, out, axis=1, kind="float32")
+    """More rows than the warps of a block, and not a multiple of them; so many that they are taken as columns."""
+    for shape in ((77, 12), (4099, 10), (5000, 1)):
+        x = numbers("float32", *shape)
+        (out,) = check(name, x, axis=1, kind="float32")
+        check(f"{name}_backward", x, out, axis=1, kind="float32")
 
 
 @NAMES

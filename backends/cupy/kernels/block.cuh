@@ -6,10 +6,6 @@ struct sum_of {
     template <class A> static __device__ __forceinline__ A join(A a, A b) { return a + b; }
 };
 
-struct product_of {
-    template <class A> static __device__ __forceinline__ A join(A a, A b) { return a * b; }
-};
-
 // What is not a number stays.
 struct largest_of {
     template <class A> static __device__ __forceinline__ A join(A a, A b) { return a > b || a != a ? a : b; }

@@ -89,13 +89,14 @@ struct column_line {
 #define FOR_ROWS(r, rows) \
     for (i64 r = (i64)blockIdx.x * blockDim.y + threadIdx.y; r < (rows); r += (i64)gridDim.x * blockDim.y)
 
-// A block goes through tiles of blockDim.x columns of (outer, n, inner) in steps of the grid.
+// A block goes through tiles of blockDim.x columns of (outer, n, inner) in steps of the grid. Short rows are columns too:
+// their numbers lie side by side, and the next one begins ``between`` = n further.
 __device__ __forceinline__ i64 tiles_of(i64 outer, i64 inner) { return outer * ((inner + blockDim.x - 1) / blockDim.x); }
 
-// Column ``inner_place`` of the tile, and the column's number among outer * inner.
-__device__ __forceinline__ column_line column_of(i64 tile, i64 n, i64 inner, i64& which) {
+// This thread's column of the tile; ``which`` is its number among outer * inner.
+__device__ __forceinline__ column_line column_of(i64 tile, i64 n, i64 inner, i64 between, i64& which) {
     const i64 across = (inner + blockDim.x - 1) / blockDim.x;
     const i64 o = tile / across, i = tile % across * blockDim.x + threadIdx.x;
     which = o * inner + i;
-    return column_line{o * n * inner + i, inner, i < inner};
+    return column_line{o * n * inner + i * between, between == 1 ? inner : 1, i < inner};
 }

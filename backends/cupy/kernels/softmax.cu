@@ -2,7 +2,7 @@
 // T: float16 bfloat16 float32 float64
 // LOGARITHM: 0 1
 //
-// inner = 1: rows, by a warp (n <= 256) or a block; else columns, by tiles of blockDim.x neighbours (lines.cuh). Each
+// inner = 1: rows, by a warp (n <= 256) or a block; else columns, and many short rows, by tiles (lines.cuh). Each
 // thread takes largest number and sum at once, and corrects the sum when the largest number grows. Up to 8 numbers a
 // thread a line is read once and written once; longer ones are read twice.
 #include "lines.cuh"
@@ -83,16 +83,17 @@ extern "C" __global__ void backward_rows(const T* g, const T* out, T* gx, i64 ro
 }
 
 // Launch: (columns of a tile, threads of a column), any number of blocks.
-extern "C" __global__ void forward_columns(const T* x, T* out, i64 outer, i64 n, i64 inner) {
+extern "C" __global__ void forward_columns(const T* x, T* out, i64 outer, i64 n, i64 inner, i64 between) {
     __shared__ A room[1024];
     i64 which;
     for (i64 tile = blockIdx.x; tile < tiles_of(outer, inner); tile += gridDim.x)
-        forward_of(column_of(tile, n, inner, which), x, out, n, room);
+        forward_of(column_of(tile, n, inner, between, which), x, out, n, room);
 }
 
-extern "C" __global__ void backward_columns(const T* g, const T* out, T* gx, i64 outer, i64 n, i64 inner) {
+extern "C" __global__ void backward_columns(const T* g, const T* out, T* gx, i64 outer, i64 n, i64 inner,
+                                            i64 between) {
     __shared__ A room[1024];
     i64 which;
     for (i64 tile = blockIdx.x; tile < tiles_of(outer, inner); tile += gridDim.x)
-        backward_of(column_of(tile, n, inner, which), g, out, gx, n, room);
+        backward_of(column_of(tile, n, inner, between, which), g, out, gx, n, room);
 }
