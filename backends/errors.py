@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AcceleratorError", "OutOfMemoryError", "amount", "no_memory"]
+__all__ = ["AcceleratorError", "OutOfMemoryError", "amount", "no_memory", "of_host"]
 
 
 class OutOfMemoryError(RuntimeError, MemoryError):
@@ -37,6 +37,12 @@ def amount(size: float) -> str:
         if size >= 1 << power:
             return f"{size / (1 << power):.2f} {unit}"
     return f"{int(size)} bytes"
+
+
+def of_host(error: MemoryError) -> OutOfMemoryError:
+    """The error for memory of the host that is not there, as NumPy told it."""
+    return OutOfMemoryError(f"[enforce fail] DefaultCPUAllocator: can't allocate memory: {error}; use smaller batches, "
+                            "or let go of tensors that are not needed")  # fmt: skip
 
 
 def no_memory(

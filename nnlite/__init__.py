@@ -31,6 +31,7 @@ from ._core.dtypes import (
     promote_types,
     set_default_dtype,
     uint8,
+    uint64,
 )
 from ._core.grad_mode import (
     enable_grad,
@@ -102,9 +103,7 @@ bool = _BY_NAME["bool"]
 
 
 def __getattr__(name: str) -> _Any:
-    found = _lazy.load(name)
-    if name not in _lazy.CHANGING:
-        globals()[name] = found
+    found = globals()[name] = _lazy.load(name)
     return found
 
 

@@ -113,9 +113,6 @@ NAMES = {
 }
 """Functions and classes of ``nnlite`` -> the module that has them."""
 
-CHANGING = {"OutOfMemoryError"}
-"""Names to ask for anew each time."""
-
 
 def load(name: str) -> Any:
     """What ``nnlite.name`` is.

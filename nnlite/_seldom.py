@@ -11,13 +11,14 @@ from ._core.layout import contiguous_format
 from ._unavailable import Unavailable
 from .autograd.anomaly_mode import set_detect_anomaly
 from .backends import mkl as _mkl
+from .backends.errors import AcceleratorError as AcceleratorError
 from .ops import METHODS
 
 _REFUSED = {
     "float32, float16 and bfloat16 are the floating-point types; there are no types of 8 bits": (
         "float4_e2m1fn_x2 float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz float8_e8m0fnu"
     ),
-    "uint8 and the signed integers are there; use the next larger signed type": "uint16 uint32 uint64",
+    "uint8 and the signed integers are there; use the next larger signed type": "uint16 uint32",
     "there are no quantised tensors; nnlite.amp gives mixed precision": (
         "dequantize fake_quantize_per_channel_affine fake_quantize_per_tensor_affine per_channel_affine "
         "per_channel_symmetric per_tensor_affine per_tensor_symmetric qint32 qint8 qscheme quantize_per_channel "
@@ -45,7 +46,6 @@ has_openmp = False
 has_spectral = True
 legacy_contiguous_format = contiguous_format
 set_anomaly_enabled = set_detect_anomaly
-AcceleratorError = RuntimeError
 
 
 def addmv_(input: Any, *args: Any, **kwargs: Any) -> Any:

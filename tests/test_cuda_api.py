@@ -82,6 +82,19 @@ class FakeCuda(Backend):
     def memory_reserved(self, index=None):
         return 200 + index
 
+    def memory_stats(self, index=None):
+        return {"num_ooms": 0, "allocated_bytes.all.peak": 150 + index, "allocated_bytes.all.current": 100 + index,
+                "reserved_bytes.all.peak": 250 + index}  # fmt: skip
+
+    def reset_peak_memory(self, index=None):
+        self.log.append(("peaks", index))
+
+    def reset_counted_memory(self, index=None):
+        self.log.append(("counts", index))
+
+    def limit_memory(self, fraction, index=None):
+        self.log.append(("limit", fraction, index))
+
     def memory_info(self, index=None):
         return 700 - index, 1000
 
@@ -197,8 +210,31 @@ def test_figures(two_gpus):
     assert (cuda.memory_allocated(1), cuda.memory_reserved("cuda:1"), cuda.mem_get_info(1)) == (101, 201, (699, 1000))
     cuda.empty_cache()
     assert two_gpus.log == ["emptied"]
-    with pytest.raises(NotImplementedError, match="memory_reserved"):
-        cuda.max_memory_allocated()
+
+
+def test_peaks_and_limits(two_gpus):
+    cuda = nnlite.cuda
+    assert (cuda.max_memory_allocated(1), cuda.max_memory_reserved("cuda:1")) == (151, 251)
+    assert (cuda.max_memory_cached(), cuda.memory_cached()) == (250, 200)
+    assert list(cuda.memory_stats()) == sorted(two_gpus.memory_stats(0))
+    assert cuda.memory_stats_as_nested_dict(1)["allocated_bytes"] == {"all": {"peak": 151, "current": 101}}
+    cuda.reset_peak_memory_stats(1)
+    cuda.reset_max_memory_allocated()
+    cuda.reset_accumulated_memory_stats("cuda:1")
+    cuda.set_per_process_memory_fraction(0.5, 1)
+    assert two_gpus.log == [("peaks", 1), ("peaks", 0), ("counts", 1), ("limit", 0.5, 1)]
+    assert cuda.get_per_process_memory_fraction() == 1
+    with pytest.raises(TypeError, match="must be `float`"):
+        cuda.set_per_process_memory_fraction(1)
+    with pytest.raises(ValueError, match="Allowed range"):
+        cuda.set_per_process_memory_fraction(1.5)
+
+
+def test_summary_is_a_table(two_gpus):
+    lines = nnlite.cuda.memory_summary(1).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert "device ID 1" in lines[1]
+    assert [c.strip() for c in lines[7].split("|")] == ["", "Allocated memory", "101 bytes", "151 bytes", "", "", ""]
 
 
 def test_device_that_does_not_exist(two_gpus):

@@ -73,7 +73,7 @@ def unary(
             xa = x._a
         try:
             r = impl[type(xa)](xa)
-        except TypeError as error:
+        except (TypeError, MemoryError) as error:
             raise explain(name, error, (xa,)) from error
         if type(r) is not type(xa):
             r = as_array(r, xa)
@@ -167,7 +167,7 @@ def _pair_call(self: Op, wants: tuple[tuple[bool, ...], ...], direct: str, with_
             return mixed(x, y)
         try:
             r = impl[type(xa)](xa, ya)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, MemoryError) as error:
             moved = numbers_moved((x, y))
             if moved is not None:
                 return call(*moved)
@@ -226,7 +226,7 @@ def _number_call(self: Op, only_x: tuple[bool, ...], mixed: _Call) -> _Call:
             return mixed(x, y)
         try:
             r = impl[type(xa)](xa, y)
-        except TypeError as error:
+        except (TypeError, MemoryError) as error:
             raise explain(name, error, (xa,)) from error
         if type(r) is not type(xa):
             r = as_array(r, xa)

@@ -100,7 +100,7 @@ def _write(op: Op, name: str, xa: Any, raws: list[Any], attrs: dict[str, Any]) -
             op.impl[type(xa)](*raws, out=xa, casting="unsafe")
             return
         result = op.impl[type(xa)](*raws, **attrs)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, MemoryError) as error:
         raise _shape_error(xa, raws, explain(name, error, raws)) from error
     if tuple(result.shape) != tuple(xa.shape):
         raise _shape_error(xa, [result], RuntimeError("shapes differ"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backends.errors import OutOfMemoryError, of_host
 from ..backends.registry import backend_of, tables
 from . import dtypes
 from .tensor_base import TensorBase, wrap
@@ -83,6 +84,10 @@ _NO_LOOP = ("not supported for the input", "not contain a loop", "Wrong type (")
 
 def explain(name: str, error: Exception, raws: Any) -> Exception:
     """PyTorch's error for one that the array library raised on these arrays."""
+    if isinstance(error, MemoryError):
+        if isinstance(error, OutOfMemoryError):
+            raise error  # which says it all
+        return of_host(error)
     check_same_device(name, raws)
     arrays = [a for a in raws if hasattr(a, "shape")]
     text = str(error)

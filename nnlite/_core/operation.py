@@ -246,6 +246,8 @@ def _call_of_one(self: Op) -> Callable[..., Any]:
             r = batches.rerun(name, (xa,), attrs)
             if r is None:
                 raise
+        except MemoryError as error:
+            raise explain(name, error, (xa,)) from error
         if type(r) is not type(xa):
             r = as_array(r, xa)
         t = _new(tensor_base.tensor_class)
@@ -304,7 +306,7 @@ def _call_of_two(self: Op) -> Callable[..., Any]:
             raise first_foreign(name, (x, y)) from None
         try:
             r = impl[type(xa)](xa, ya, **attrs)
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, IndexError, MemoryError) as error:
             r = batches.rerun(name, (xa, ya), attrs)
             if r is None:
                 raise explain(name, error, (xa, ya)) from error
@@ -361,7 +363,7 @@ def _call_of_many(self: Op) -> Callable[..., Any]:
         kind = type(raws[0])
         try:
             result = impl[kind](*raws, **attrs)
-        except (ValueError, TypeError, IndexError, AttributeError) as error:
+        except (ValueError, TypeError, IndexError, AttributeError, MemoryError) as error:
             result = batches.rerun(name, raws, attrs)
             if result is None:
                 raise explain(name, error, raws) from error

@@ -17,14 +17,17 @@ from .._core.device import device as _Device
 from .._unavailable import Unavailable
 from ..backends import DeviceUnavailableError, backend_for
 from ..backends.base import Backend
+from ..backends.errors import AcceleratorError, OutOfMemoryError
 from ..backends.registry import loaded_backends
 from .streams import Event, ExternalStream, Stream, StreamContext, current_stream, default_stream, set_stream, stream
 
 __all__ = [
+    "AcceleratorError",
     "CUDAGraph",
     "CompiledStep",
     "Event",
     "ExternalStream",
+    "OutOfMemoryError",
     "Stream",
     "StreamContext",
     "can_device_access_peer",
@@ -47,6 +50,7 @@ __all__ = [
     "memory_cached",
     "memory_snapshot",
     "memory_stats",
+    "memory_stats_as_nested_dict",
     "memory_summary",
     "reset_accumulated_memory_stats",
     "reset_max_memory_allocated",
@@ -278,75 +282,6 @@ def get_device_capability(device: Any = None) -> tuple[int, int]:
     return properties.major, properties.minor
 
 
-def memory_allocated(device: Any = None) -> int:
-    """Bytes that tensors hold on the device (0 without CUDA).
-
-    Example:
-        >>> import nnlite
-        >>> nnlite.cuda.memory_allocated() >= 0
-        True
-    """
-    number, backend = _number(device), _found()
-    return 0 if backend is None else backend.memory_allocated(_index(backend, number))
-
-
-def memory_reserved(device: Any = None) -> int:
-    """Bytes that the memory pool has taken from the device, in use or not (0 without CUDA).
-
-    Example:
-        >>> import nnlite
-        >>> nnlite.cuda.memory_reserved() >= nnlite.cuda.memory_allocated()
-        True
-    """
-    number, backend = _number(device), _found()
-    return 0 if backend is None else backend.memory_reserved(_index(backend, number))
-
-
-def max_memory_allocated(device: Any = None) -> int:
-    """0 without CUDA, and not there with it: CuPy's memory pool keeps no record of its peak.
-
-    Raises:
-        NotImplementedError: there is a CUDA device; `memory_reserved` is an upper bound of the peak since the last
-            `empty_cache`.
-
-    Example:
-        >>> import nnlite
-        >>> nnlite.cuda.max_memory_allocated() if not nnlite.cuda.is_available() else 0
-        0
-    """
-    _number(device)
-    if _found() is None:
-        return 0
-    raise NotImplementedError("cuda.max_memory_allocated: CuPy's memory pool keeps no peak; use cuda.memory_reserved")
-
-
-def mem_get_info(device: Any = None) -> tuple[int, int]:
-    """Free and total bytes of the device.
-
-    Raises:
-        DeviceUnavailableError: there is no such device.
-
-    Example:
-        >>> import nnlite
-        >>> free, total = nnlite.cuda.mem_get_info() if nnlite.cuda.is_available() else (0, 0)
-    """
-    number = _number(device)
-    backend = _required()
-    return backend.memory_info(_index(backend, number))
-
-
-def empty_cache() -> None:
-    """Give memory that the pool holds and no tensor uses back to the device; nothing happens without CUDA.
-
-    Example:
-        >>> import nnlite
-        >>> nnlite.cuda.empty_cache()
-    """
-    backend = _found()
-    if backend is not None:
-        backend.empty_cache()
-
-
 def manual_seed(seed: int) -> None:
     """Seed the random numbers of the current device; nothing happens without CUDA.
 
@@ -514,13 +449,19 @@ from .graphs import (  # noqa: E402
     make_graphed_callables,
 )
 from .memory import (  # noqa: E402 - needs what stands above
+    empty_cache,
     get_per_process_memory_fraction,
     ipc_collect,
+    max_memory_allocated,
     max_memory_cached,
     max_memory_reserved,
+    mem_get_info,
+    memory_allocated,
     memory_cached,
+    memory_reserved,
     memory_snapshot,
     memory_stats,
+    memory_stats_as_nested_dict,
     memory_summary,
     reset_accumulated_memory_stats,
     reset_max_memory_allocated,
@@ -535,7 +476,6 @@ from .more import (  # noqa: E402
     get_gencode_flags,
     init,
     is_tf32_supported,
-    out_of_memory_error,
 )
 
 has_half = has_magma = True
@@ -562,8 +502,6 @@ def __getattr__(name: str) -> Any:
         return made
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
-    if name == "OutOfMemoryError":  # asked for anew each time: CuPy may have been loaded since
-        return out_of_memory_error()
     if name.removesuffix("Tensor") in _TYPED and name not in _TYPED:
         return importlib.import_module("nnlite.typed").of_cuda(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

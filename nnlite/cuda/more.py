@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 __all__ = [
@@ -12,14 +11,7 @@ __all__ = [
     "get_gencode_flags",
     "init",
     "is_tf32_supported",
-    "out_of_memory_error",
 ]
-
-
-def out_of_memory_error() -> type[Exception]:
-    """What is raised when a device has no more memory: CuPy's error where CuPy is in use, else Python's MemoryError."""
-    cupy = sys.modules.get("cupy")
-    return MemoryError if cupy is None else cupy.cuda.memory.OutOfMemoryError
 
 
 def init() -> None:
