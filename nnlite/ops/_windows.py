@@ -18,6 +18,8 @@ def as_ints(name: str, argument: str, position: int, value: Any, count: int, mes
         ValueError: a number does not fit in 64 bits.
         RuntimeError: neither 1 nor ``count`` of them.
     """
+    if value.__class__ is int and -(1 << 63) <= value < 1 << 63:
+        return (value,) * count
     if value.__class__ is tuple and len(value) == count:  # as layers have them: nothing to convert
         for v in value:
             if v.__class__ is not int or not -(1 << 63) <= v < 1 << 63:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,10 @@ TILES = 64
 COLUMN_NUMBERS = 1 << 17
 """Numbers in the columns of a piece: 512 kB, which stay in the second level cache."""
 
+GRAIN = 1 << 20
+"""Multiplications that are worth a thread."""
+
+Ints = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]
 
 
@@ -37,9 +42,14 @@ def _fits(arrays: tuple[Any, ...], work: int, dims: int) -> bool:
 def _takes_convolution(
     x: Any, weight: Any, bias: Any, *, stride: Any, padding: Pads, dilation: Any, groups: int
 ) -> bool:
-    return _fits((x, weight), x.size * weight.shape[0] * math.prod(weight.shape[2:]) // groups, len(stride)) and not (
-        _is_product(weight.shape[2:], stride, padding, groups)
-    )
+    return x.dtype is _FLOAT32 and weight.dtype is _FLOAT32 and _pays(x.shape, weight.shape, stride, padding, groups)
+
+
+@functools.lru_cache(1024)
+def _pays(x: Ints, weight: Ints, stride: Ints, padding: Pads, groups: int) -> bool:
+    """Whether a compiled kernel pays for a convolution of these shapes."""
+    work = math.prod(x) * weight[0] * math.prod(weight[2:]) // groups
+    return len(stride) == 2 and work > 0 and worth(work, LEAST) and not _is_product(weight[2:], stride, padding, groups)
 
 
 def _takes_input(g: Any, weight: Any, *, sizes: Any, stride: Any, padding: Pads, dilation: Any, groups: int) -> bool:
@@ -89,21 +99,42 @@ def convolution(
 ) -> np.ndarray:
     """64 channels of 32x32, 8 images, 3x3: 5 ms on one thread where columns as array expressions take 15."""
     images, outputs = x.shape[0], weight.shape[0]
-    sizes = _out(x.shape[2:], weight.shape[2:], stride, padding, dilation)
-    out = np.empty((images, outputs, *sizes), np.float32)
+    plan = _plan(x.shape, weight.shape, stride, padding, dilation, groups)
+    out = np.empty((images, outputs, *plan.sizes), np.float32)
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
     shift = np.zeros(outputs, np.float32) if bias is None else np.ascontiguousarray(bias)
-    geometry = _geometry(weight.shape[2:], stride, padding, dilation, groups)
-    if _is_tiled(x.shape[1], outputs, weight.shape[2:], stride, padding, dilation, groups, images * _tiles(sizes)):
+    if plan.tiled:
         _tiled(x, weight, False, shift, padding[0][0], padding[1][0], out)
     elif groups == x.shape[1] > 1:
         run, kernels = load("depthwise").convolve, weight.reshape(outputs, *weight.shape[2:])
-        share(images * outputs, lambda a, b: run(x, kernels, shift, geometry, out, a, b))
+        share(images * outputs, lambda a, b: run(x, kernels, shift, plan.geometry, out, a, b))
     else:
-        run, address = load("columns").convolve, sgemm_address()
-        matrix, plan = _matrix(weight, groups), _Pieces(weight, groups, images, sizes)
-        share(images, lambda a, b: run(address, x, matrix, shift, geometry, out, a, b, *plan.workspace()))
+        run, address, matrix = load("columns").convolve, sgemm_address(), _matrix(weight, groups)
+        share(
+            images,
+            lambda a, b: run(address, x, matrix, shift, plan.geometry, out, a, b, *plan.pieces.workspace()),
+            plan.grain,
+        )
     return out
+
+
+class _Plan(NamedTuple):
+    """What the shapes of a convolution decide."""
+
+    sizes: Ints
+    geometry: Ints
+    tiled: bool
+    pieces: _Pieces
+    grain: int
+
+
+@functools.lru_cache(1024)
+def _plan(x: Ints, weight: Ints, stride: Ints, padding: Pads, dilation: Ints, groups: int) -> _Plan:
+    sizes = _out(x[2:], weight[2:], stride, padding, dilation)
+    tiled = _is_tiled(x[1], weight[0], weight[2:], stride, padding, dilation, groups, x[0] * _tiles(sizes))
+    work = weight[0] * math.prod(weight[1:]) * math.prod(sizes)
+    geometry = _geometry(weight[2:], stride, padding, dilation, groups)
+    return _Plan(sizes, geometry, tiled, _Pieces(weight, groups, x[0], sizes), -(-GRAIN // max(work, 1)))
 
 
 @kernel("convolution_input", table=OVERRIDES, when=_takes_input, above=True)
@@ -125,7 +156,7 @@ def convolution_input(
         share(images * channels, lambda a, b: run(g, kernels, geometry, out, a, b))
     else:
         run, address = load("columns").scatter, sgemm_address()
-        matrix, plan = _matrix(weight, groups), _Pieces(weight, groups, images, g.shape[2:])
+        matrix, plan = _matrix(weight, groups), _Pieces(weight.shape, groups, images, g.shape[2:])
         share(images, lambda a, b: run(address, g, matrix, geometry, out, a, b, *plan.workspace()))
     return out
 
@@ -147,7 +178,7 @@ def convolution_weight(
         return total.reshape(outputs, 1, *kernel)
     shape = (outputs, channels // groups, *kernel)
     matrix = (groups, outputs // groups, math.prod(shape[1:]))
-    plan = _Pieces(np.empty(shape, np.float32), groups, images, g.shape[2:])
+    plan = _Pieces(shape, groups, images, g.shape[2:])
     run, address = load("columns").correlate, sgemm_address()
 
     def part(start: int, stop: int, total: np.ndarray) -> None:
@@ -181,15 +212,15 @@ def _matrix(weight: np.ndarray, groups: int) -> np.ndarray:
 class _Pieces:
     """How many rows of an image's output, or how many images, are done at a time, and the workspace for them."""
 
-    def __init__(self, weight: np.ndarray, groups: int, images: int, sizes: Any) -> None:
-        met, (height, across) = math.prod(weight.shape[1:]), sizes
+    def __init__(self, weight: Ints, groups: int, images: int, sizes: Any) -> None:
+        met, (height, across) = math.prod(weight[1:]), sizes
         self.rows = max(min(COLUMN_NUMBERS // max(met * across, 1), height), 1)
         self.images = 1
         if self.rows == height and height * across < 128:  # small images: some at once make a wide enough product
             self.images = max(1, min(images, -(-256 // (height * across))))
         positions = self.rows * across * self.images
         self.columns = met * positions
-        self.product = weight.shape[0] // groups * positions if self.images > 1 else 1
+        self.product = weight[0] // groups * positions if self.images > 1 else 1
 
     def workspace(self) -> tuple[Any, ...]:
         return self.rows, self.images, workspace("columns", self.columns), workspace("product", self.product)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from typing import Any
 
 from ..._core.op import TensorBase, check_same_device, not_a_tensor, op
@@ -225,8 +226,11 @@ def _convolve(
     check_tensors(name, dims, input, weight, bias)
     steps = as_ints(name, "stride", 4, stride, dims, FOR_CONVOLUTION)
     spread = as_ints(name, "dilation", 6, dilation, dims, FOR_CONVOLUTION)
-    pads = _pads(name, dims, padding, weight._a.shape[2:], steps, spread)
-    check_numbers(steps, spread, pads, groups)
+    if padding.__class__ is not str:
+        padding = as_ints(name, "padding", 5, padding, dims, FOR_CONVOLUTION)
+    if groups.__class__ is not int:
+        groups = _number_of(groups)
+    pads = _pads(name, padding, weight._a.shape[2:], steps, spread)
     batched = input._a.ndim == dims + 2
     x = input if batched else unsqueeze(input, 0)
     _check_shapes(x._a.shape, weight._a.shape, None if bias is None else bias._a.shape, steps, pads, spread, groups)
@@ -252,12 +256,13 @@ FOR_CONVOLUTION = (
 )
 
 
-def _pads(name: str, dims: int, padding: Any, kernel: Any, stride: Any, dilation: Any) -> Pads:
+@functools.lru_cache(maxsize=1024)
+def _pads(name: str, padding: Any, kernel: Any, stride: Any, dilation: Any) -> Pads:
     """Zeros before and behind each axis."""
     if not isinstance(padding, str):
-        return tuple((p, p) for p in as_ints(name, "padding", 5, padding, dims, FOR_CONVOLUTION))
+        return tuple((p, p) for p in padding)
     if padding == "valid":
-        return ((0, 0),) * dims
+        return ((0, 0),) * len(kernel)
     if padding != "same":
         raise RuntimeError(f"Invalid padding string: '{padding}' ({name} takes 'valid', 'same' or numbers)")
     if any(s != 1 for s in stride):
@@ -301,10 +306,14 @@ def _kind(x: Any) -> str:
     return names.get(name, name)
 
 
-def check_numbers(stride: Any, dilation: Any, padding: Pads, groups: Any) -> None:
+def _number_of(groups: Any) -> int:
     if isinstance(groups, bool) or not hasattr(groups, "__index__"):
         raise TypeError(f"convolution: argument 'groups' must be int, not {type(groups).__name__}")
-    if groups <= 0:
+    return operator.index(groups)
+
+
+def check_numbers(stride: Any, dilation: Any, padding: Pads, groups: Any) -> None:
+    if _number_of(groups) <= 0:
         raise RuntimeError("non-positive groups is not supported")
     if min(stride) <= 0:
         raise RuntimeError("non-positive stride is not supported")
@@ -316,6 +325,7 @@ def check_numbers(stride: Any, dilation: Any, padding: Pads, groups: Any) -> Non
 
 @functools.lru_cache(maxsize=1024)
 def _check_shapes(x: Any, w: Any, bias: Any, stride: Any, padding: Pads, dilation: Any, groups: int) -> None:
+    check_numbers(stride, dilation, padding, groups)
     if w[0] < groups:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "

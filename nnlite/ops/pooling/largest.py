@@ -7,6 +7,7 @@ is the other's transpose, so are their derivatives.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -278,15 +279,10 @@ def _max_pool_of(
     steps = as_ints(name, "stride", 3, stride, dims, message.replace("be a", "be omitted, a")) if given else kernel
     pads = as_ints(name, "padding", 4, padding, dims, message)
     spread = as_ints(name, "dilation", 5, dilation, dims, message)
-    _check(name, input._a, kernel, steps, pads, spread)
-    sizes = input._a.shape[-dims:]
-    out = tuple(
-        out_size(n, k, s, p, d, bool(ceil_mode))
-        for n, k, s, p, d in zip(sizes, kernel, steps, pads, spread, strict=True)
-    )
-    if min(out) < 1:
-        before, after = ("x".join(map(str, (input._a.shape[-dims - 1], *each))) for each in (sizes, out))
-        raise RuntimeError(f"Given input size: ({before}). Calculated output size: ({after}). Output size is too small")
+    a = input._a
+    if a.dtype.kind in "bc":
+        raise NotImplementedError(f"\"{name}\" not implemented for '{title_of(a)}' (convert the input with .to(dtype))")
+    out = _checked(name, a.shape, kernel, steps, pads, spread, bool(ceil_mode))
     geometry: Any = {"out": out, "kernel": kernel, "stride": steps, "padding": pads, "dilation": spread}
     if return_indices:
         return _max_pool_indices(input, **geometry)
@@ -306,20 +302,32 @@ def out_size(n: int, kernel: int, stride: int, padding: int, dilation: int, ceil
     return out - 1 if ceil and (out - 1) * stride >= n + padding else out
 
 
-def _check(name: str, x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> None:
+@functools.lru_cache(1024)
+def _checked(name: str, shape: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil: bool) -> Ints:
+    """How many windows there are along each axis; an error where the arguments do not fit."""
+    _check(name, shape, kernel, stride, padding, dilation)
+    sizes = shape[-len(kernel) :]
+    out = tuple(
+        out_size(n, k, s, p, d, ceil) for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation, strict=True)
+    )
+    if min(out) < 1:
+        before, after = ("x".join(map(str, (shape[-len(kernel) - 1], *each))) for each in (sizes, out))
+        raise RuntimeError(f"Given input size: ({before}). Calculated output size: ({after}). Output size is too small")
+    return out
+
+
+def _check(name: str, shape: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> None:
     dims = len(kernel)
-    if x.ndim not in (dims + 1, dims + 2):
+    if len(shape) not in (dims + 1, dims + 2):
         raise RuntimeError(
             f"non-empty {dims + 1}D or {dims + 2}D (batch mode) tensor expected for input ({name}: got one of size "
-            f"{list(x.shape)})"
+            f"{list(shape)})"
         )
-    if 0 in x.shape[-dims - 1 :]:
+    if 0 in shape[-dims - 1 :]:
         raise RuntimeError(
             f"Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with optional 0 dim batch size for input, but "
-            f"got:{list(x.shape)}"
+            f"got:{list(shape)}"
         )
-    if x.dtype.kind in "bc":
-        raise NotImplementedError(f"\"{name}\" not implemented for '{title_of(x)}' (convert the input with .to(dtype))")
     if 0 in stride:
         raise RuntimeError("stride should not be zero")
     for values, what, letter in (
