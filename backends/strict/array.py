@@ -532,11 +532,14 @@ def wrap(h: Any, parent: StrictArray | None = None) -> StrictArray:
 
 
 def wrap_result(h: np.ndarray, parents: tuple[StrictArray, ...]) -> StrictArray:
-    """As `wrap`, where the result is a view of one of ``parents`` if it shares that one's memory."""
+    """As `wrap`, where the result is a view of one of ``parents`` if it shares its memory, or that one itself."""
+    for parent in parents:
+        if h is parent._h:
+            return parent
     base = h.base
     if base is not None:
         for parent in parents:
-            if base is parent._h or base is parent._h.base or h is parent._h:
+            if base is parent._h or base is parent._h.base:
                 return wrap(h, parent)
         for parent in parents:
             if np.may_share_memory(h, parent._h):

@@ -54,6 +54,9 @@ _SOLVERS = frozenset(["cholesky", "eigh", "eigvalsh", "inv", "lstsq", "pinv", "q
                       "tensorsolve", "det", "slogdet", "matrix_rank"])  # fmt: skip
 """Functions of ``linalg`` that go to cuSOLVER, which CuPy does not capture."""
 
+_EMULATED = (("nnlite.backends.cupy.launch", "Gpu", "launch"), ("nnlite.backends.cupy.gemm", "Gemm", "matmul"))
+"""What starts kernels of CUDA that are emulated: module, class, method."""
+
 _MADE_EMPTY = frozenset(["empty", "empty_like"])
 
 
@@ -85,6 +88,8 @@ def _arrays_in(value: Any) -> Iterator[StrictArray]:
     elif isinstance(value, tuple | list):
         for item in value:
             yield from _arrays_in(item)
+    elif hasattr(value, "packed"):  # a struct, the argument of a kernel
+        yield from value.arrays
     elif kind is dict:
         for item in value.values():
             yield from _arrays_in(item)
@@ -95,7 +100,7 @@ class Tape(Capture):
 
     def __init__(self, backend: Any, index: int | None, pool: Any = None) -> None:
         super().__init__(backend, index, pool)
-        self._calls: list[tuple[Callable[..., Any], Any, Any, Any]] = []
+        self._calls: list[tuple[Callable[..., Any], Any, Any, list[tuple[int, StrictArray]]]] = []
         self._made: dict[int, StrictArray] = {}
         self._before: dict[int, tuple[StrictArray, np.ndarray]] = {}
         self._inside = False
@@ -143,29 +148,36 @@ class Tape(Capture):
             result = function(*args, **keywords)
         finally:
             self._inside = False
-        given = {id(array) for array in arrays}
+        given = {id(_owner(array)) for array in arrays}
         results = list(_arrays_in(result))
-        new = [array for array in results if id(array) not in given]
-        for array in new:
-            if array._base is None:
-                self._made[id(array)] = array
-        only_views = bool(results) and len(new) == len(results) and all(a._base is not None for a in new)
-        if not only_views and (results or arrays) and not _gives_any(args):
-            self._calls.append((function, args, keywords, result))
+        new = [(place, array) for place, array in enumerate(results) if id(_owner(array)) not in given]
+        for _, array in new:
+            owner = _owner(array)
+            self._made[id(owner)] = owner
+        arguments = {id(array) for array in arrays}
+        only_views = bool(results) and not new and not any(id(array) in arguments for array in results)
+        if (results or arrays) and not only_views and not _gives_any(args):
+            self._calls.append((function, args, keywords, new))
         return result
 
     def _keep(self, array: StrictArray) -> None:
         """Keep the contents of memory that was there before, until the capture ends."""
-        owner = array if array._base is None else array._base
+        owner = _owner(array)
         if id(owner) not in self._made and id(owner) not in self._before:
             self._before[id(owner)] = (owner, owner._h.copy())
 
     def _launch(self) -> None:
-        for function, args, keywords, result in self._calls:
-            again = function(*args, **keywords)
-            for array, value in zip(_arrays_in(result), _arrays_in(again), strict=True):
-                if array is not value and array._base is None:
-                    np.copyto(array._h, value._h)
+        for function, args, keywords, new in self._calls:
+            result = function(*args, **keywords)
+            if new:
+                values = list(_arrays_in(result))
+                for place, array in new:
+                    np.copyto(array._h, values[place]._h)
+
+
+def _owner(array: StrictArray) -> StrictArray:
+    """The array that has the memory."""
+    return array if array._base is None else array._base
 
 
 def _name_of(args: Any) -> tuple[str, str]:
@@ -238,9 +250,9 @@ def _methods() -> Iterator[tuple[type, str]]:
     yield StrictFunction, "__call__"
     yield StrictUfunc, "__call__"
     yield StrictUfunc, "at"
-    launch = sys.modules.get("nnlite.backends.cupy.launch")
-    if launch is not None:  # kernels of CUDA that are emulated
-        yield launch.Gpu, "launch"
+    for module, name, method in _EMULATED:
+        if module in sys.modules:
+            yield getattr(sys.modules[module], name), method
 
 
 _installed = _Installed()
