@@ -155,15 +155,23 @@ class Backend:
         return None
 
     def check_index(
-        self, index: Any, size: int, function: str, error: type[Exception] = IndexError, low: int | None = None
+        self,
+        index: Any,
+        size: int,
+        function: str,
+        error: type[Exception] = IndexError,
+        low: int | None = None,
+        passed: int | None = None,
     ) -> None:
-        """Raise ``error`` if an integer array has values outside [low, size); ``low`` is -size unless given.
+        """Raise ``error`` if an integer array has values outside [low, size) that are not ``passed``; ``low`` is -size
+        unless given.
 
         A device that works on its own looks at the values later: see ``deferred.py``.
         """
         while hasattr(index, "raw"):  # all examples of a batched array
             index = index.raw
         if index.size:
+            index = index if passed is None else index * (index != passed)
             least, most = index.min(), index.max()
             low = -size if low is None else low
             if least < low or most >= size:

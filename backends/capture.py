@@ -152,6 +152,7 @@ class Capture:
         self._streams: dict[int, _Stream] = {}
         self._checks: list[tuple[Any, int, int, str, type[Exception]]] = []
         self._told: Any = None
+        self.looks = False  # whether kernels look at indices, which they do again at each replay
 
     def _begin(self) -> None:
         raise NotImplementedError
@@ -210,6 +211,8 @@ class Capture:
             stream.before_replay(self.backend)
         if self._checks and self._told is not self.backend.pending:
             self._tell()
+        if self.looks:
+            self.backend.record.due = True
         self._launch()
 
     def reset(self) -> None:

@@ -1,9 +1,12 @@
 """Checks that do not wait: a device that works on its own is asked later whether its indices were in range.
 
 CuPy wraps an index array's values that are out of range without a word, and looking at them at once would make the host
-wait for the device at every look-up. So the smallest and the largest value are worked out on the device and kept; when
-the host next waits for the device anyway (``item``, ``cpu``, ``synchronize``, printing), they are looked at, and the
-error is raised there, with the name of the function that was given the index.
+wait for the device at every look-up. So the device looks at them and keeps what it found; when the host next waits for
+the device anyway (``item``, ``cpu``, ``synchronize``, printing), it reads that, and the error is raised there, with the
+name of the function that was given the index.
+
+Where the device has kernels, one of them notes the first index that is out of range (`record`); elsewhere the smallest
+and the largest value of each index are kept (`pending`).
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ class DeferringBackend(Backend):
 
     checks_indices = False
 
+    record: Any = None
+    """What looks at indices by a kernel (``cupy.checks.Record``), where there is one."""
+
     def __init__(self) -> None:
         self.pending: list[tuple[Any, Any, int, int, str, type[Exception]]] = []
 
@@ -35,27 +41,48 @@ class DeferringBackend(Backend):
         """Wait until all work given to the device is done."""
 
     def check_index(
-        self, index: Any, size: int, function: str, error: type[Exception] = IndexError, low: int | None = None
+        self,
+        index: Any,
+        size: int,
+        function: str,
+        error: type[Exception] = IndexError,
+        low: int | None = None,
+        passed: int | None = None,
     ) -> None:
         while hasattr(index, "raw"):  # all examples of a batched array
             index = index.raw
-        if index.size:
-            low = -size if low is None else low
-            if current.capture is not None:
-                return current.capture.check(index, low, size, function, error)
-            self.pending.append((index.min(), index.max(), low, size, function, error))
-            if len(self.pending) >= _MOST:
-                self.raise_pending()
+        if not index.size:
+            return
+        low = -size if low is None else low
+        capture = current.capture
+        if self.record is not None and (capture is None or self.record.ready(index)):
+            self.record.look(index, low, size, function, error, passed)
+            if capture is not None:
+                capture.looks = True
+            return
+        if passed is not None:
+            index = index * (index != passed)
+        if capture is not None:
+            return capture.check(index, low, size, function, error)
+        self.pending.append((index.min(), index.max(), low, size, function, error))
+        if len(self.pending) >= _MOST:
+            self.raise_pending()
 
     def raise_pending(self) -> None:
         """Look at the checks that are due; raise for the first that failed and forget the others."""
-        if not self.pending:
-            return
-        pending, self.pending = self.pending, []
+        failure = None if self.record is None else self.record.failure()
+        if self.pending:
+            pending, self.pending = self.pending, []
+            failure = failure or self._failure_among(pending)
+        if failure is not None:
+            raise failure
+
+    def _failure_among(self, pending: list[tuple[Any, Any, int, int, str, type[Exception]]]) -> Exception | None:
         for least, most, low, size, function, error in pending:
             smallest, largest = int(self.fetch(least)), int(self.fetch(most))
             if smallest < low or largest >= size:
-                raise error(index_message(function, largest if largest >= size else smallest, low, size))
+                return error(index_message(function, largest if largest >= size else smallest, low, size))
+        return None
 
     def to_host(self, array: Any) -> np.ndarray:
         refuse_wait("a copy to the CPU")

@@ -19,7 +19,7 @@ from .capture import CudaCapture, GraphPool
 from .errors import closed, explain, fatal, missing_package, translated
 from .launch import on_cupy
 from .memory import PoolMemory, PrivatePool
-from .overrides import bound
+from .overrides import equip
 
 _NO_GPU, _NO_MEMORY, _NOT_READY = 100, 2, 600
 """cudaErrorNoDevice, cudaErrorMemoryAllocation and cudaErrorNotReady."""
@@ -177,6 +177,14 @@ class CupyBackend(DeferringBackend):
             return np.ndarray(shape, dtype, buffer=self._cupy.cuda.alloc_pinned_memory(size))
         except self._errors as error:
             self._fail(error)
+
+    def pinned(self, array: np.ndarray) -> np.ndarray:
+        """A copy in pinned memory, whose elements lie in the same order."""
+        order = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
+        out = self.pinned_empty(tuple(array.shape[axis] for axis in order), array.dtype)
+        out = out.transpose(np.argsort(order)) if order else out
+        np.copyto(out, array)
+        return out
 
     def is_pinned(self, array: np.ndarray) -> bool:
         return bool(array.size) and bool(self._cupy.cuda.pinned_memory.is_memory_pinned(array.ctypes.data))
@@ -359,4 +367,4 @@ def register() -> None:
         raise DeviceUnavailableError(reason)
     cupy = importlib.import_module("cupy")
     backend = CupyBackend(cupy)
-    register_backend(backend, bound(on_cupy(cupy, backend.xp)))
+    register_backend(backend, equip(backend, on_cupy(cupy, backend.xp)))

@@ -19,6 +19,14 @@ FAMILIES = ("softmax", "reductions", "pooling", "image", "convolution")
 """The modules of this package that hold wrappers; most have a source of the same name in ``kernels/``."""
 
 
+def equip(backend: Any, gpu: Any) -> dict[str, Override]:
+    """The kernels of all families, bound to what starts them; one of them checks the backend's indices from now on."""
+    from .checks import Record
+
+    backend.record = Record(gpu, backend)
+    return bound(gpu)
+
+
 def bound(gpu: Any) -> dict[str, Override]:
     """The kernels of all families, bound to what starts them."""
     for family in FAMILIES:

@@ -43,12 +43,18 @@ class NumpyBackend(Backend):
         return np.flatnonzero(mask)
 
     def check_index(
-        self, index: np.ndarray, size: int, function: str, error: type[Exception] = IndexError, low: int | None = None
+        self,
+        index: np.ndarray,
+        size: int,
+        function: str,
+        error: type[Exception] = IndexError,
+        low: int | None = None,
+        passed: int | None = None,
     ) -> None:
         # As unsigned numbers the negative ones are the largest: one pass in place of two.
         if low == 0 and index.dtype == np.int64 and index.size and index.view(np.uint64).max() < size:
             return
-        super().check_index(index, size, function, error, low)
+        super().check_index(index, size, function, error, low, passed)
 
     def along(self, where: np.ndarray, axis: int, size: int, function: str) -> tuple[Any, ...]:
         if not offered_along or type(where) is not np.ndarray or not worth(where.size, _LEAST):

@@ -94,16 +94,16 @@ class StrictBackend(DeferringBackend):
 def register() -> None:
     """Add the strict device to the registry."""
     backend = StrictBackend()
-    kernels = _kernels()
+    kernels = _kernels(backend)
     backend.adds_products = bool(kernels)
     register_backend(backend, kernels)
 
 
-def _kernels() -> dict[str, Override]:
+def _kernels(backend: StrictBackend) -> dict[str, Override]:
     """None of its own: the generic bodies are what this device is there to check. ``NNLITE_EMULATE_CUDA=1`` gives it
     those of CUDA, run on the CPU."""
     if os.environ.get("NNLITE_EMULATE_CUDA", "") in ("", "0"):
         return {}
     from .emulator import overrides
 
-    return overrides(xp)
+    return overrides(backend)

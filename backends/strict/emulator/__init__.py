@@ -11,7 +11,7 @@ from typing import Any
 
 from ...cupy.gemm import Gemm, Products
 from ...cupy.launch import Gpu
-from ...cupy.overrides import bound
+from ...cupy.overrides import equip
 from ...kernels import Override
 from .build import Module
 from .cublas import gemm_strided_batched
@@ -19,9 +19,10 @@ from .cublas import gemm_strided_batched
 VARIABLE = "NNLITE_EMULATE_CUDA"
 
 
-def overrides(xp: Any) -> dict[str, Override]:
+def overrides(backend: Any) -> dict[str, Override]:
     """The kernels of CUDA, on the CPU; products of matrices go the way they go on CUDA, to what stands for cuBLAS."""
+    xp = backend.xp
     products = Products(Gemm(gemm_strided_batched, lambda: 0, xp), xp.matmul)
     xp.matmul, xp.add_product = products.matmul, products.add_product
     backwards = os.environ.get(VARIABLE) == "backwards"
-    return bound(Gpu(xp, lambda text, label: Module(text, label, backwards)))
+    return equip(backend, Gpu(xp, lambda text, label: Module(text, label, backwards)))

@@ -321,7 +321,7 @@ def _check_labels(name: str, a: Any, t: Any, ignore_index: int) -> bool:
     backend = backend_of(t)
     if not backend.checks_indices:
         t = t.astype("int64", copy=False)  # which can be compared with a negative number
-        backend.check_index(t * (t != ignore_index), classes, name, IndexError, 0)
+        backend.check_index(t, classes, name, IndexError, 0, ignore_index)
         return True
     if not t.size or (t.min() >= 0 and t.max() < classes and not 0 <= ignore_index < classes):
         return False

@@ -1,0 +1,77 @@
+"""Checks of indices on the device: one launch looks at them, and notes the first that is out of range."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..base import index_message
+from .launch import THREADS, blocks_for
+
+_LIMITS = np.iinfo(np.int64)
+_NOTHING = np.array([0, _LIMITS.min, _LIMITS.max, 0, 0])
+"""What a record says where no check has failed: its number, the largest and the smallest index, low, size."""
+
+
+class Record:
+    """What failed on each device, in a small array there, and the functions that its numbers stand for.
+
+    A function has one number, so that nothing grows however many checks are made, the host never has to wait for
+    them, and a graph that was captured can make them again at each replay.
+
+    Attributes:
+        due: whether a check may have been made that the host has not looked at.
+    """
+
+    def __init__(self, gpu: Any, backend: Any) -> None:
+        self.due = False
+        self._gpu, self._backend = gpu, backend
+        self._arrays: dict[int | None, Any] = {}
+        self._numbers: dict[tuple[str, type[Exception]], int] = {}
+        self._known: list[tuple[str, type[Exception]]] = []
+
+    def ready(self, index: Any) -> bool:
+        """Whether there is an array on the device of ``index``: a graph that is captured cannot make one."""
+        return self._backend.index_of(index) in self._arrays
+
+    def look(
+        self, index: Any, low: int, size: int, function: str, error: type[Exception], passed: int | None = None
+    ) -> None:
+        """Note an index outside [low, size) that is not ``passed``. Does not wait for the device."""
+        device = self._backend.index_of(index)
+        array = self._arrays.get(device)
+        if array is None:
+            array = self._arrays[device] = self._backend.from_host(_NOTHING, device)
+        if index.dtype.name not in ("int32", "int64"):
+            index = index.astype("int64")
+        range_of = (low, size, np.int32(passed is not None), passed or 0)
+        with self._backend.use(device):
+            index = self._gpu.xp.ascontiguousarray(index)
+            arguments = (index, index.size, *range_of, array, self._number(function, error))
+            self._gpu.launch("checks", "check_index", blocks_for(index.size), THREADS, *arguments, K=index.dtype)
+        self.due = True
+
+    def _number(self, function: str, error: type[Exception]) -> int:
+        number = self._numbers.get((function, error))
+        if number is None:
+            self._known.append((function, error))
+            number = self._numbers[function, error] = len(self._known)
+        return number
+
+    def failure(self) -> Exception | None:
+        """The error of the first check that failed since the last call. Waits for the device if there were any."""
+        if not self.due:
+            return None
+        self.due = False
+        found: Exception | None = None
+        for device, array in self._arrays.items():
+            number, largest, smallest, low, size = (int(value) for value in self._backend.fetch(array))
+            if not number:
+                continue
+            with self._backend.use(device):
+                self._backend.write(array, _NOTHING)  # graphs hold this very array
+            if found is None:
+                function, error = self._known[number - 1]
+                found = error(index_message(function, largest if largest >= size else smallest, low, size))
+        return found
