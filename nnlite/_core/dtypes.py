@@ -38,7 +38,7 @@ class dtype:
         self.category = category
         self.is_floating_point = category == FLOAT
         self.is_complex = category == COMPLEX
-        self.is_signed = category >= INTEGER and name != "uint8"
+        self.is_signed = category >= INTEGER and not name.startswith("uint")
         self.itemsize = numpy_dtype.itemsize if numpy_dtype is not None else 4 if self.is_complex else 2
         self.kind = numpy_dtype.kind if numpy_dtype is not None else "c" if self.is_complex else "V"
 
@@ -90,6 +90,7 @@ def _bfloat16() -> np.dtype | None:
 
 bool_ = dtype("bool", np.dtype(np.bool_), BOOL)
 uint8 = dtype("uint8", np.dtype(np.uint8), INTEGER)
+uint64 = dtype("uint64", np.dtype(np.uint64), INTEGER)
 int8 = dtype("int8", np.dtype(np.int8), INTEGER)
 int16 = dtype("int16", np.dtype(np.int16), INTEGER)
 int32 = dtype("int32", np.dtype(np.int32), INTEGER)
@@ -102,7 +103,7 @@ complex32 = dtype("complex32", None, COMPLEX)
 complex64 = dtype("complex64", np.dtype(np.complex64), COMPLEX)
 complex128 = dtype("complex128", np.dtype(np.complex128), COMPLEX)
 
-ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex32, complex64,
+ALL = (bool_, uint8, uint64, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex32, complex64,
        complex128)  # fmt: skip
 BY_NAME = {t.name: t for t in ALL}
 
@@ -176,6 +177,11 @@ def promote_types(a: dtype, b: dtype) -> dtype:
                             f"not {type(value).__name__}")  # fmt: skip
     if a is b:
         return a
+    if uint64 in (a, b) and max(a.category, b.category) == INTEGER:
+        raise RuntimeError(
+            f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {TITLES[a.name]} and "
+            f"{TITLES[b.name]}. (Convert one of them with .to(dtype).)"
+        )
     if a.category != b.category:
         low, high = (a, b) if a.category < b.category else (b, a)
         if high.is_complex and low.is_floating_point:
@@ -240,6 +246,7 @@ def result(operands: tuple[Any, ...]) -> dtype:
 
 TITLES = {
     "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long",
+    "uint64": "UInt64",
     "float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double",
     "complex32": "ComplexHalf", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
 }  # fmt: skip

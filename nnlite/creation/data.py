@@ -70,17 +70,18 @@ def _host_array(data: Any, dtype: dtypes.dtype | None) -> np.ndarray:
             raise _no_number(data)
         data = list(data)
     has_tensors = isinstance(data, list | tuple) and _contains_tensor(data)
+    unsigned = np.uint64 if dtype is dtypes.uint64 else None  # NumPy would find a float64 that holds all of them
     try:
-        array = np.array(_plain(data) if has_tensors else data)
+        array = np.array(_plain(data) if has_tensors else data, unsigned)
     except (ValueError, TypeError):
         _shape_of_lists(data)
         raise _no_number(data) from None
-    except OverflowError:
-        raise _too_large() from None
+    except OverflowError as error:
+        raise (_too_large() if unsigned is None else error) from None
     if array.dtype.kind not in "biufcV":
         _shape_of_lists(data)
         raise _no_number(data)
-    if array.dtype == np.uint64 and not isinstance(_leaf(data), np.generic):
+    if array.dtype == np.uint64 and unsigned is None and not isinstance(_leaf(data), np.generic):
         raise _too_large()
     if dtype is not None:
         return _converted(array, dtype)

@@ -30,7 +30,7 @@ from .linalg import (
 from .loss import common, cross_entropy, ctc, likelihood, linear_cross_entropy, margins, pairs
 from .order import counting, selection, sorting
 from .pointwise import arithmetic, complex, elementwise, floating, formulas, integers, operators
-from .reduction import histograms, reduce, scans, statistics
+from .reduction import hashing, histograms, reduce, scans, statistics
 from .shape import copies, diagonals, parts, reshaped, stacking, strides, views
 from .special import bessel, entropies, error_functions, gamma, incomplete_gamma, polynomials
 

@@ -18,6 +18,11 @@ def _unique(x: Any, dim: int | None = None, **_: Any) -> Any:
     return values, number.reshape(x.shape) if dim is None else number.reshape(-1), counts
 
 
+def _hash(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    bits = np.ascontiguousarray(x, np.float64).reshape(x.shape).view(np.uint64)
+    return np.bitwise_xor.reduce(bits, axis=dim, keepdims=keepdim)
+
+
 def _search(edges: Any, x: Any, right: bool = False, side: str = "left") -> Any:
     side = "right" if right else side
     if edges.ndim == 1:
@@ -52,6 +57,16 @@ def _flat(result: Any) -> Any:
 
 
 SPECS = [
+    OpSpec(
+        "hash_tensor",
+        nnlite.hash_tensor,
+        lambda rng: [of(normal(rng, 3, 5)), of(normal(rng, 3, 4, 2), (0, -1), keepdim=True), of(normal(rng, 3, 2), 0)],
+        _hash,
+        result="uint64",
+        dtypes=("float64",),
+        edges=lambda rng: [of(normal(rng)), of(np.zeros((0, 3)), 1)],
+        **_PLAIN,
+    ),
     OpSpec(
         "argsort",
         nnlite.unique,
