@@ -14,6 +14,7 @@ from .._core.grad_mode import no_grad
 from .._core.warn import warn
 from ..backends.capture import current
 from ..creation import full
+from ..nn.utils._gradients import unscale
 from ..ops.pointwise.arithmetic import where
 from ..tensor import Tensor
 
@@ -152,8 +153,7 @@ class GradScaler:
     @no_grad()
     def _unscale_grads_(self, optimizer: Any, inverse: Tensor, allow_fp16: bool = False) -> dict[_Device, Tensor]:
         """Multiply an optimizer's gradients by ``inverse``; for each device whether one was not finite (0 or 1)."""
-        finite: dict[_Device, Tensor] = {}
-        factors: dict[_Device, Tensor] = {}
+        groups: defaultdict[tuple[_Device, Any], list[Tensor]] = defaultdict(list)
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 gradient = parameter.grad
@@ -161,13 +161,12 @@ class GradScaler:
                     continue
                 if gradient._a.dtype == "float16" and not allow_fp16:
                     raise ValueError("Attempting to unscale FP16 gradients.")
-                where = gradient.device
-                if where not in factors:
-                    factors[where] = inverse.to(where)
-                good = gradient.isfinite().all()
-                finite[where] = good if where not in finite else finite[where] & good
-                gradient.mul_(factors[where])
-        return {where: (~good).to(dtype=inverse.dtype) for where, good in finite.items()}
+                groups[gradient.device, gradient.dtype].append(gradient)
+        found: dict[_Device, Tensor] = {}
+        for (device, _), gradients in groups.items():
+            bad = _unscaled(gradients, inverse.to(device))
+            found[device] = bad if device not in found else found[device].maximum(bad)
+        return found
 
     def unscale_(self, optimizer: Any) -> None:
         """Divide an optimizer's gradients by the scale, once between two calls of `update`; before clipping them.
@@ -383,6 +382,19 @@ class GradScaler:
         self.__dict__.update(state)
         if self._enabled:
             self._forget_optimizers()
+
+
+def _unscaled(gradients: list[Tensor], factor: Tensor) -> Tensor:
+    """Multiply gradients of one device by ``factor``, in place; whether one was not finite (0 or 1)."""
+    found = unscale(gradients, factor)
+    if found is not None:
+        return found
+    finite = gradients[0].isfinite().all()
+    for gradient in gradients[1:]:
+        finite = finite & gradient.isfinite().all()
+    for gradient in gradients:
+        gradient.mul_(factor)
+    return (~finite).to(dtype=factor.dtype)
 
 
 def _expect_checks(found: Any, where: str) -> None:

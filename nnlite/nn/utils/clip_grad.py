@@ -11,6 +11,7 @@ from ...creation import tensor
 from ...ops.linalg.norms import vector_norm
 from ...ops.shape.views import stack
 from ...tensor import Tensor
+from . import _gradients as at_once
 
 __all__: list[str] = []
 
@@ -59,8 +60,10 @@ def get_total_norm(
     if not listed:
         return tensor(0.0)
     p = float(norm_type)
-    norms = [vector_norm(t, p).to(listed[0].device) for t in listed]
-    total = vector_norm(stack(norms), p)
+    total = at_once.norm(listed, p)
+    if total is None:
+        norms = [vector_norm(t, p).to(listed[0].device) for t in listed]
+        total = vector_norm(stack(norms), p)
     if error_if_nonfinite and not bool(total.isfinite()):
         raise RuntimeError(
             f"The total norm of order {p} for gradients from `parameters` is non-finite, so it cannot be clipped. To "
@@ -89,9 +92,12 @@ def clip_grads_with_norm_(
         >>> p.grad
         tensor([0.6000, 0.8000])
     """
+    gradients = _gradients(parameters)
+    if at_once.limit_norm(gradients, total_norm, float(max_norm)):
+        return
     # A tensor, multiplied also where it is 1: to look at it, the host would have to wait for the device.
     factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
-    for gradient in _gradients(parameters):
+    for gradient in gradients:
         gradient.mul_(factor.to(gradient.device))
 
 
@@ -169,6 +175,8 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
         >>> p.grad
         tensor([-1.0000,  0.5000,  1.0000])
     """
-    limit = float(clip_value)
-    for gradient in _gradients(parameters):
+    limit, gradients = float(clip_value), _gradients(parameters)
+    if at_once.limit_values(gradients, limit):
+        return
+    for gradient in gradients:
         gradient.clamp_(min=-limit, max=limit)
