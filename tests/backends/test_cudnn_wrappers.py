@@ -236,10 +236,12 @@ def test_integers_and_empty_arrays_are_refused_with_a_reason(stand_in):
     stand_in()
     whole = strict.from_host(np.ones((2, 3, 5, 5), "int32"))
     assert not takes(whole, strict.from_host(np.ones((4, 3, 3, 3), "int32")))
+    assert not takes(normal(2, 3, 5, 5), normal(4, 3, 3, 3, dtype="float64"))
     assert not takes(normal(0, 3, 5, 5))
     assert not takes(normal(2, 0, 5, 5), normal(4, 0, 3, 3))
     assert list(plans.refused.values()) == [
         "cuDNN does not convolve int32",
+        "cuDNN does not convolve float32 and float64",
         "there is nothing to compute",
         "there is nothing to compute",
     ]

@@ -180,11 +180,16 @@ def find(
     masked = None if mask is None else _mask_place(mask, q.shape[2])
     problem = Problem(bool(given), dtype, at, _place(k), _place(v), out, g, masked, scale, causal)
     chosen = plans.choice()
-    plan = plans.plan_for((problem, chosen, there.device()), lambda: _make(there, problem, chosen), problem.label)
+    plan = plans.plan_for((problem, chosen, there.device()), lambda: build(there, problem, chosen), problem.label)
     return None if plan is None else (plan, problem)
 
 
-def _make(there: Any, problem: Problem, chosen: plans.Choice) -> plans.Plan:
+def build(there: Any, problem: Problem, chosen: plans.Choice) -> plans.Plan:
+    """The plan for a problem.
+
+    Raises:
+        Unsupported: there is none.
+    """
     frontend = there.frontend
     return plans.build(
         there,

@@ -122,18 +122,6 @@ def _last(array: Any) -> bool:
     return array.transpose(0, *range(2, array.ndim), 1).flags.c_contiguous
 
 
-_FLOATS: dict[Any, str | None] = {}
-"""dtype -> its name, if cuDNN convolves it (asking a dtype for its name takes a microsecond)."""
-
-
-def _name(dtype: Any) -> str | None:
-    name = _FLOATS.get(dtype, "")
-    if name == "":
-        name = dtype.name if dtype.name in ("float16", "bfloat16", "float32", "float64") else None
-        _FLOATS[dtype] = name
-    return name
-
-
 def find(
     operation: str, a: Any, b: Any, bias: bool, more: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int
 ) -> tuple[plans.Plan, bool] | None:
@@ -149,10 +137,10 @@ def find(
     channels_last = _last(a) or _last(b)
     chosen = plans.choice()
     where = there.device()
-    key = (operation, a.shape, b.shape, a.dtype, channels_last, bias, more, stride, padding, dilation, groups)
+    key = (operation, a.shape, b.shape, a.dtype, b.dtype, channels_last, bias, more, stride, padding, dilation, groups)
     plan = plans.plan_for(
         (*key, chosen, where),
-        lambda: _make(there, _problem(*key), chosen),
+        lambda: build(there, _problem(*key), chosen),
         lambda: _problem(*key).label(),
     )
     return None if plan is None else (plan, channels_last)
@@ -163,6 +151,7 @@ def _problem(
     a: Shape,
     b: Shape,
     dtype: Any,
+    other: Any,
     channels_last: bool,
     bias: bool,
     more: Shape,
@@ -180,11 +169,17 @@ def _problem(
     else:
         x, y = a, b
         weight = (b[1], a[1] // groups, *more)
-    return Problem(operation, x, weight, y, _name(dtype) or str(dtype), channels_last, bias, stride, padding, dilation)
+    name = dtype.name if dtype == other else f"{dtype.name} and {other.name}"
+    return Problem(operation, x, weight, y, name, channels_last, bias, stride, padding, dilation)
 
 
-def _make(there: Any, problem: Problem, chosen: plans.Choice) -> plans.Plan:
-    if problem.dtype not in _FLOATS.values():
+def build(there: Any, problem: Problem, chosen: plans.Choice) -> plans.Plan:
+    """The plan for a problem.
+
+    Raises:
+        Unsupported: there is none.
+    """
+    if problem.dtype not in plans.DTYPES:
         raise plans.Unsupported(f"cuDNN does not convolve {problem.dtype}")
     most = max(prod(shape) for shape in (problem.x, problem.weight, problem.y))
     if not all(map(prod, (problem.x, problem.weight, problem.y))):

@@ -17,6 +17,8 @@ from ...deterministic import mode
 KEPT = 1000
 """Graphs that a thread keeps; beyond that the oldest is forgotten."""
 
+DTYPES = {"float16": "HALF", "bfloat16": "BFLOAT16", "float32": "FLOAT", "float64": "DOUBLE"}
+
 REASONS = 100
 """Refused graphs whose reasons are kept for ``explain()``."""
 
@@ -49,8 +51,7 @@ def compute_type(frontend: Any, dtype: str) -> Any:
 
 def data_type(frontend: Any, dtype: str) -> Any:
     """cuDNN's name of a dtype."""
-    names = {"float16": "HALF", "bfloat16": "BFLOAT16", "float32": "FLOAT", "float64": "DOUBLE"}
-    return getattr(frontend.data_type, names[dtype])
+    return getattr(frontend.data_type, DTYPES[dtype])
 
 
 def new_graph(library: Any, dtype: str) -> Any:
