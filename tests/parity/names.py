@@ -85,7 +85,7 @@ REASONS = [
     ),
     (r"\w*Storage\w*", "storages by type: tensor.untyped_storage() and tensor.storage() give them"),
     (
-        r"(eig|lstsq|matrix_rank|solve|symeig|lobpcg|reinforce|resize|resize_as|segment_reduce|hash_tensor|"
+        r"(eig|lstsq|matrix_rank|solve|symeig|lobpcg|reinforce|resize|resize_as|segment_reduce|"
         r"batch_norm_\w+|native_norm)",
         "removed from PyTorch, or without a use in programs",
     ),
