@@ -43,6 +43,8 @@ class Backend:
         ``like`` (an array or None for the current device); the same words on every device.
     ``add_product(out, a, b)``
         ``out += a @ b`` of matrices in one pass, where ``adds_products`` says so.
+    ``constant(host)``
+        not needed: a small NumPy array on the device, kept for the next time; nobody writes to it.
     ``cache_bytes``
         not needed: the size of temporary arrays that stay in the processor's cache, for operations that go through
         large arrays in blocks. Without it the blocks are as large as memory allows.

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import deterministic
 from ..capture import Place, current
+from ..constants import Constants
 from .capture import call_of_cublas, in_portions
 from .gemm import Gemm, Products
 from .linear_algebra import LinearAlgebra
@@ -168,6 +169,7 @@ class Namespace:
     add_product = staticmethod(add_product)
     as_strided = staticmethod(as_strided)
     concatenate = staticmethod(concatenate)
+    constant = Constants(cupy.asarray, lambda: cupy.cuda.runtime.getDevice())
     dot = staticmethod(dot)
     erf = staticmethod(erf)
     linalg = LinearAlgebra(cupy)

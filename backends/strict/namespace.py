@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..capture import Place, refuse_upload
+from ..constants import Constants
 from . import cupy_api
 from .array import SCALARS, StrictArray, from_host, refuse, wrap, wrap_result
 from .indexing import host_index
@@ -362,6 +363,7 @@ class Namespace:
 
     ndarray = StrictArray
     asanyarray = staticmethod(_OWN["asarray"])
+    constant = Constants(_OWN["asarray"])
     linalg = _Part("linalg", np.linalg, cupy_api.LINALG)
     fft = _Part("fft", np.fft, cupy_api.FFT)
 

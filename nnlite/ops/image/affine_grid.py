@@ -12,6 +12,7 @@ from ..._core.op import TensorBase, cast, not_a_tensor
 from ..._core.tensor_base import wrap
 from ..._core.warn import warn
 from ...backends import backend_of
+from ...backends.constants import constant
 from .._public import public
 from ..linalg.matmul import matmul
 from ..shape.views import reshape, transpose
@@ -64,7 +65,7 @@ def affine_grid_generator(theta: Any, size: Any, align_corners: bool) -> Any:
     half = kind.itemsize == 2
     wide = cast(theta, dtypes.float32.np) if half else theta
     base = _base(sizes[2:], bool(align_corners), np.float64 if kind == np.float64 else np.float32)
-    grid = matmul(wrap(backend_of(a).xp.asarray(base)), transpose(wide, 1, 2))
+    grid = matmul(wrap(constant(backend_of(a).xp, base)), transpose(wide, 1, 2))
     return reshape(cast(grid, kind) if half else grid, sizes[0], *sizes[2:], dims)
 
 

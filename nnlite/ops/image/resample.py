@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..._core.op import op
+from ...backends.constants import constant
 from ..activation.softmax import widen
 from ._taps import Taps
 
@@ -29,12 +30,12 @@ def _resample(xp: Any, x: Any, *, axis: int, taps: Taps, title: str, back: bool)
     if taps.gaps:  # Taps that are not there take zeros; a weight of 0 would let inf and NaN through.
         wide = xp.concatenate([wide, xp.zeros((*x.shape[:axis], 1, *x.shape[axis + 1 :]), wide.dtype)], axis=axis)
     if count > FEW and math.prod(shape) < LARGE:
-        block = xp.take(wide, xp.asarray(taps.places), axis=axis)
+        block = xp.take(wide, constant(xp, taps.places), axis=axis)
         if taps.weights is not None:
-            block *= xp.asarray(taps.weights).reshape(*taps.weights.shape, *after)
+            block *= constant(xp, taps.weights).reshape(*taps.weights.shape, *after)
         return xp.sum(block, axis=axis + 1).astype(x.dtype, copy=False)
-    places = xp.asarray(taps.places)
-    weights = None if taps.weights is None else xp.asarray(taps.weights)
+    places = constant(xp, taps.places)
+    weights = None if taps.weights is None else constant(xp, taps.weights)
     out: Any = None if count else xp.zeros(shape, wide.dtype)
     for t in range(count):
         part = xp.take(wide, places[:, t], axis=axis)

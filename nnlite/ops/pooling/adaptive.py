@@ -14,6 +14,7 @@ import numpy as np
 from ..._core.op import TensorBase, not_a_tensor
 from ..._core.tensor_base import wrap
 from ...backends import backend_of
+from ...backends.constants import constant
 from .._public import public
 from ..activation.softmax import title_of, widen
 from ..index.scatter import gather
@@ -127,7 +128,7 @@ def _largest(dims: int, input: Any, output_size: Any, return_indices: bool) -> A
         pair = input.new_empty(shape), wrap(xp.zeros(shape, "int64"))
     else:
         windows = [_windows(n, o) for n, o in zip(sizes, out, strict=True)]
-        pair = largest_at(input, xp.asarray(_places(sizes, windows)), out, dims)
+        pair = largest_at(input, constant(xp, _places(sizes, windows)), out, dims)
     return pair if return_indices else pair[0]
 
 

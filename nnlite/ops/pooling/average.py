@@ -11,6 +11,7 @@ from ..._core import dtypes
 from ..._core.op import TensorBase, cast, not_a_tensor
 from ..._core.tensor_base import wrap
 from ...backends import backend_of
+from ...backends.constants import constant
 from .._public import public
 from .._windows import as_ints
 from ..activation.softmax import relu, title_of
@@ -50,7 +51,7 @@ def _divided(x: Any, divisors: list[Ints]) -> Any:
         product = np.ones((), np.int64)
         for numbers in divisors:
             product = product[..., None] * np.array(numbers)
-        divisor = wrap(backend_of(x._a).xp.asarray(product.astype(x._a.dtype)))
+        divisor = wrap(constant(backend_of(x._a).xp, product.astype(x._a.dtype)))
     return div(x, divisor, rounding_mode="trunc") if x._a.dtype.kind in "iu" else x / divisor
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from ..._core.grad_mode import mode
 from ..._core.op import TensorBase, not_a_tensor, op
 from ..._core.views import node_of
+from ...backends.constants import constant
 from .._blocks import blocks
 from .._windows import as_ints
 from ..activation.softmax import title_of, widen
@@ -72,7 +73,7 @@ class _Windows:
             zip(self.out, self.kernel, self.stride, self.padding, self.dilation, strict=True)
         ):
             starts = [max(0, -((at * s - p) // d)) for at in range(o)]
-            missing = xp.asarray(np.array(starts)).reshape((o,) + (1,) * (len(self.out) - axis - 1))
+            missing = constant(xp, np.array(starts)).reshape((o,) + (1,) * (len(self.out) - axis - 1))
             number = number * k + missing
         return number
 
@@ -84,7 +85,7 @@ class _Windows:
         for axis, n in enumerate(self.sizes):
             rest //= self.kernel[axis]
             starts = np.arange(self.out[axis]) * self.stride[axis] - self.padding[axis]
-            start = xp.asarray(starts).reshape((-1,) + (1,) * (len(self.out) - axis - 1))
+            start = constant(xp, starts).reshape((-1,) + (1,) * (len(self.out) - axis - 1))
             position = position * n + start + where // rest % self.kernel[axis] * self.dilation[axis]
         return position
 
