@@ -94,10 +94,6 @@ class Interchange(TensorBase):
         """Whether the storage is shared between processes."""
         return False
 
-    def pin_memory(self, device: Any = None) -> Any:
-        """The tensor itself: on the CPU and strict devices there is no pinned memory to gain from."""
-        return self
-
     def set_(self, source: Any) -> Any:
         """Make the tensor see the storage of another."""
         check_in_place(self, "set_") if mode.grad and self.requires_grad else None

@@ -9,6 +9,9 @@ import numpy as np
 from ._core import dtypes, inference
 from ._core.op import TensorBase, not_a_tensor
 from ._core.operands import raw
+from ._core.tensor_base import wrap
+from .backends import DeviceUnavailableError, backend_for, backend_of
+from .backends.registry import loaded_backends
 from .ops._public import METHODS, public
 
 
@@ -77,10 +80,66 @@ def is_nonzero(input: Any) -> bool:
     return bool(input)
 
 
+def reader_of_pinned_memory(loaded: bool = False) -> Any:
+    """The backend whose devices read pinned memory, or None; ``loaded`` looks only where CuPy is in use already."""
+    if loaded:
+        return next((backend for backend in loaded_backends() if backend.name == "cuda"), None)
+    try:
+        backend = backend_for("cuda")
+    except DeviceUnavailableError:
+        return None
+    return backend if backend.unavailable_reason() is None else None
+
+
 @public(only_method=True)
 def is_pinned(input: Any, device: Any = None) -> bool:
-    """Whether the tensor lies in pinned memory: never."""
-    return False
+    """Whether the tensor lies in pinned memory, from which a GPU copies on its own."""
+    backend = reader_of_pinned_memory(loaded=True) if input.is_cpu else None
+    return backend is not None and backend.unavailable_reason() is None and backend.is_pinned(input._a)
+
+
+@public(only_method=True)
+def pin_memory(input: Any, device: Any = None) -> Any:
+    """A copy in pinned memory, for ``to("cuda", non_blocking=True)``; the tensor itself if it lies there already.
+
+    Raises:
+        RuntimeError: the tensor is not on the CPU, or there is no CUDA device that could read it.
+
+    Example:
+        >>> import nnlite
+        >>> x = nnlite.ones(2)
+        >>> if nnlite.cuda.is_available():
+        ...     y = x.pin_memory().to("cuda", non_blocking=True)
+    """
+    if not input.is_cpu:
+        raise RuntimeError(f"cannot pin '{input.type()}' only dense CPU tensors can be pinned (call .cpu() first)")
+    backend = reader_of_pinned_memory()
+    if backend is None:
+        raise RuntimeError("Cannot access accelerator device when none is available. (pin_memory() is for copies to "
+                           "cuda; ask nnlite.cuda.is_available() first)")  # fmt: skip
+    if backend.is_pinned(input._a):
+        return input
+    pinned = wrap(backend.pinned(input._a))
+    return pinned.requires_grad_(input.requires_grad) if input.requires_grad and input.is_leaf else pinned
+
+
+@public(only_method=True)
+def record_stream(input: Any, stream: Any) -> None:
+    """Keep the tensor's memory from being used again, after the tensor is gone, before ``stream`` has done what it was
+    given by then. For a tensor of one stream that another uses; nothing happens for a tensor that is not on a GPU.
+
+    Example:
+        >>> import nnlite
+        >>> if nnlite.cuda.is_available():
+        ...     side, x = nnlite.cuda.Stream(), nnlite.ones(2, device="cuda")
+        ...     side.wait_stream(nnlite.cuda.current_stream())
+        ...     with nnlite.cuda.stream(side):
+        ...         y = x + 1
+        ...     x.record_stream(side)
+    """
+    backend = backend_of(input._a)
+    if backend.has_streams:
+        backend.record_stream(input._a, stream._raw)  # type: ignore[attr-defined]
 
 
 @public(only_method=True)
@@ -88,11 +147,6 @@ def dim_order(input: Any) -> tuple[int, ...]:
     """The dimensions in the order in which they lie in memory, the outermost first."""
     strides = input._a.strides
     return tuple(sorted(range(len(strides)), key=lambda i: -strides[i]))
-
-
-@public(only_method=True)
-def record_stream(input: Any, stream: Any) -> None:
-    """Nothing: the memory pool knows which stream uses what."""
 
 
 @public(only_method=True)

@@ -7,12 +7,17 @@ gives them now and then. ``module.state.log`` tells what was called.
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import itertools
+import sys
 import threading
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
+
+from nnlite.backends import KernelTable, registry
 
 UNIT = 512
 
@@ -404,6 +409,24 @@ class Module:
                 module.current(module.device).synchronize()
             return out
 
-        self.ndarray, self.array = ndarray, array
+        self.ndarray, self.array, self.asarray = ndarray, array, array
         self.empty = ndarray
         self.ascontiguousarray = lambda a: a
+
+
+def installed(monkeypatch: Any, devices: int = 2, **given: Any) -> Any:
+    """The backend of ``cuda`` over a stand-in for CuPy (``backend.module``), in the place of what the machine has."""
+    module = Module(devices=devices, **given)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: True if name == "cupy" else find(name, *a))
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    monkeypatch.delitem(sys.modules, "nnlite.backends.cupy.namespace", raising=False)
+    monkeypatch.delattr("nnlite.backends.cupy.namespace", raising=False)
+    package = importlib.import_module("nnlite.backends.cupy")
+    backend = package.CupyBackend(module)
+    backend.module = module
+    monkeypatch.setitem(registry._backends, "cuda", backend)
+    monkeypatch.setitem(registry.tables, module.ndarray, KernelTable(backend, None))
+    del sys.modules["nnlite.backends.cupy.namespace"], package.namespace  # they hold the stand-in
+    assert backend.unavailable_reason() is None
+    return backend

@@ -19,7 +19,19 @@ from ..backends import DeviceUnavailableError, backend_for
 from ..backends.base import Backend
 from ..backends.errors import AcceleratorError, OutOfMemoryError
 from ..backends.registry import loaded_backends
-from .streams import Event, ExternalStream, Stream, StreamContext, current_stream, default_stream, set_stream, stream
+from .streams import (
+    Event,
+    ExternalStream,
+    Stream,
+    StreamContext,
+    current_blas_handle,
+    current_solver_handle,
+    current_stream,
+    default_stream,
+    get_stream_from_external,
+    set_stream,
+    stream,
+)
 
 __all__ = [
     "AcceleratorError",
@@ -32,10 +44,13 @@ __all__ = [
     "StreamContext",
     "can_device_access_peer",
     "compile_step",
+    "current_blas_handle",
+    "current_solver_handle",
     "current_stream",
     "default_stream",
     "device_of",
     "get_arch_list",
+    "get_stream_from_external",
     "get_gencode_flags",
     "get_per_process_memory_fraction",
     "graph",
@@ -489,7 +504,7 @@ _REFUSED = {
                      "temperature", "utilization"), "nvidia-smi tells it"),
     **dict.fromkeys(("CUDAPluggableAllocator", "MemPool", "caching_allocator_alloc", "caching_allocator_delete",
                      "change_current_allocator", "use_mem_pool"), "the memory pool is CuPy's"),
-    **dict.fromkeys(("cudart", "current_blas_handle", "current_solver_handle", "jiterator", "nccl", "tunable"),
+    **dict.fromkeys(("cudart", "jiterator", "nccl", "tunable"),
                     "use CuPy's own functions"),
     **dict.fromkeys(("get_sync_debug_mode", "set_sync_debug_mode"), "the device `strict` counts and forbids waiting"),
 }  # fmt: skip

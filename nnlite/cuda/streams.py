@@ -2,17 +2,21 @@
 
 A stream is a queue of work on a device: what is queued in one stream runs in order, streams run side by side. An event
 is a place in a queue that others can wait for, and that tells its time. Both are CuPy's.
+
+A tensor that another stream uses than the one it was made on needs both: that stream waits for the first
+(``wait_stream``), and ``tensor.record_stream(stream)`` keeps its memory until that stream is done with it.
 """
 
 from __future__ import annotations
 
+import ctypes
 from contextlib import AbstractContextManager
 from typing import Any
 
 from .._core.device import device as _Device
 
-__all__ = ["Event", "ExternalStream", "Stream", "StreamContext", "current_stream", "default_stream", "set_stream",
-           "stream"]  # fmt: skip
+__all__ = ["Event", "ExternalStream", "Stream", "StreamContext", "current_blas_handle", "current_solver_handle",
+           "current_stream", "default_stream", "get_stream_from_external", "set_stream", "stream"]  # fmt: skip
 
 
 def _place(device: Any) -> tuple[Any, int]:
@@ -30,6 +34,12 @@ def _place(device: Any) -> tuple[Any, int]:
 
 class Stream:
     """A queue of work on a CUDA device, the current one unless another is given.
+
+    It does not wait for the default stream, nor the default stream for it: ``wait_stream`` puts them in order.
+
+    Args:
+        device: where it is.
+        priority: 0, or less for work that goes first; CUDA takes the nearest that the GPU has.
 
     Raises:
         DeviceUnavailableError: there is no such device.
@@ -69,13 +79,29 @@ class Stream:
 
     stream_id = cuda_stream
 
+    @property
+    def _as_parameter_(self) -> ctypes.c_void_p:
+        return ctypes.c_void_p(self.cuda_stream)
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        """CUDA's stream protocol, by which other libraries take this stream: ``(0, handle)``."""
+        return 0, self.cuda_stream
+
     def query(self) -> bool:
-        """Whether all work queued so far is done."""
-        return bool(self._raw.done)
+        """Whether all work queued so far is done.
+
+        Raises:
+            AcceleratorError: it has failed.
+        """
+        return _place(self.device_index)[0].is_done(self._raw)
 
     def synchronize(self) -> None:
-        """Wait until all work queued so far is done."""
-        self._raw.synchronize()
+        """Wait until all work queued so far is done.
+
+        Raises:
+            AcceleratorError: it has failed.
+        """
+        _place(self.device_index)[0].wait_for(self._raw)
 
     def record_event(self, event: Event | None = None) -> Event:
         """Put an event into the queue, a new one unless one is given."""
@@ -157,13 +183,29 @@ class Event:
         """Where it was recorded; None before that."""
         return None if self.device_index is None else _Device("cuda", self.device_index)
 
+    @property
+    def cuda_event(self) -> int:
+        """CUDA's handle; 0 before it was recorded."""
+        return 0 if self._raw is None else self._raw.ptr
+
+    @property
+    def _as_parameter_(self) -> ctypes.c_void_p:
+        return ctypes.c_void_p(self.cuda_event)
+
     def record(self, stream: Stream | None = None) -> None:
-        """Put the event into the queue of a stream, the current one unless another is given."""
+        """Put the event into the queue of a stream, the current one unless another is given.
+
+        Raises:
+            RuntimeError: it was recorded on another device before.
+        """
         where = current_stream() if stream is None else stream
         if self._raw is None:
             backend, _ = _place(where.device_index)
             self._raw = backend.make_event(where.device_index, self.enable_timing, self.blocking)
             self.device_index = where.device_index
+        elif self.device_index != where.device_index:
+            raise RuntimeError(f"Event device {self.device_index} does not match recording stream's device "
+                               f"{where.device_index}. (make an event for each device)")  # fmt: skip
         self._raw.record(where._raw)
 
     def wait(self, stream: Stream | None = None) -> None:
@@ -173,23 +215,27 @@ class Event:
 
     def query(self) -> bool:
         """Whether all work before the event is done; True for an event that was never recorded."""
-        return self._raw is None or bool(self._raw.done)
+        return self._raw is None or _place(self.device_index)[0].is_done(self._raw)
 
     def synchronize(self) -> None:
         """Wait until all work before the event is done."""
         if self._raw is not None:
-            self._raw.synchronize()
+            _place(self.device_index)[0].wait_for(self._raw)
 
     def elapsed_time(self, end_event: Event) -> float:
         """Milliseconds from this event to another.
 
         Raises:
             ValueError: one of them keeps no time, or was not recorded.
+            RuntimeError: one of them is not reached yet.
         """
         if not (self.enable_timing and end_event.enable_timing):
             raise ValueError("Both events must be created with argument 'enable_timing=True'.")
         if self._raw is None or end_event._raw is None:
             raise ValueError("Both events must be recorded before calculating elapsed time.")
+        if not (self.query() and end_event.query()):
+            raise RuntimeError("Both events must be completed before calculating elapsed time. (call "
+                               "end_event.synchronize() first)")  # fmt: skip
         return _place(self.device_index)[0].elapsed_time(self._raw, end_event._raw)
 
     def __repr__(self) -> str:
@@ -251,3 +297,32 @@ def set_stream(stream: Stream | None) -> None:
     if stream is not None:
         backend, index = _place(stream.device_index)
         backend.set_stream(stream._raw, index)
+
+
+def get_stream_from_external(data_ptr: int, device: Any = None) -> Stream:
+    """A stream that another library made, by its handle; it has to live as long as the result.
+
+    Raises:
+        DeviceUnavailableError: there is no such device.
+    """
+    return ExternalStream(data_ptr, device)
+
+
+def current_blas_handle() -> int:
+    """The handle of cuBLAS for the current device and thread.
+
+    Raises:
+        DeviceUnavailableError: there is no device.
+    """
+    backend, index = _place(None)
+    return backend.blas_handle(index)
+
+
+def current_solver_handle() -> int:
+    """The handle of cuSOLVER for the current device and thread.
+
+    Raises:
+        DeviceUnavailableError: there is no device.
+    """
+    backend, index = _place(None)
+    return backend.solver_handle(index)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .._core import dtypes
 from .._core.device import as_device, available, device, device_of
 from .._core.grad_mode import mode
@@ -46,13 +48,16 @@ def contiguous(input: Any, memory_format: Any = contiguous_format) -> Any:
     return input if in_format(input._a, memory_format) else _clone(input, memory_format=memory_format)
 
 
-def move(array: Any, where: device) -> Any:
-    """A raw array on another device; the array itself if it is there already."""
+def move(array: Any, where: device, non_blocking: bool = False) -> Any:
+    """A raw array on another device; the array itself if it is there already. If ``non_blocking``, pinned memory may be
+    read after the return."""
     here = backend_of(array)
     backend, index = available(where)
     if backend is here:
         return array if here.index_of(array) == index else here.to_index(array, index)
     host = here.to_host(array)
+    if non_blocking:
+        return backend.from_host_async(host, index)
     return host.copy() if backend.name == "cpu" and here.name == "cpu" else backend.from_host(host, index)
 
 
@@ -72,9 +77,9 @@ class _ToDevice:
 _TO_DEVICE = _ToDevice()
 
 
-def to_device(x: Any, where: device) -> Any:
+def to_device(x: Any, where: device, non_blocking: bool = False) -> Any:
     """The tensor on another device, recorded."""
-    array = move(x._a, where)
+    array = move(x._a, where, non_blocking and type(x._a) is np.ndarray)
     out = wrap(array)
     edge = node_of(x)
     if edge is not None and mode.grad:
@@ -96,11 +101,11 @@ def _same_place(array: Any, where: device) -> bool:
     return here.name == where.type and (where.index is None or here.index_of(array) == where.index)
 
 
-def _parse(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, Any]:
-    """Device, dtype, ``copy`` and memory format of a call of ``to``."""
+def _parse(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, bool, Any]:
+    """Device, dtype, ``non_blocking``, ``copy`` and memory format of a call of ``to``."""
     where, kind = kwargs.pop("device", None), kwargs.pop("dtype", None)
     copy = kwargs.pop("copy", False)
-    kwargs.pop("non_blocking", None)
+    non_blocking = bool(kwargs.pop("non_blocking", False))
     order = kwargs.pop("memory_format", None)
     if kwargs:
         raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
@@ -121,16 +126,20 @@ def _parse(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, boo
                 f"to() received an invalid combination of arguments - got ({type(value).__name__}), but expected a "
                 "device, a dtype, or a Tensor"
             )
+    if flags:
+        non_blocking = flags[0]
     if len(flags) > 1:
         copy = flags[1]
-    return where, None if kind is None else dtypes.as_dtype(kind, "to"), copy, order
+    return where, None if kind is None else dtypes.as_dtype(kind, "to"), non_blocking, copy, order
 
 
 @public(only_method=True)
 def to(input: Any, *args: Any, **kwargs: Any) -> Any:
     """The tensor on another device or in another dtype: ``to(dtype)``, ``to(device, dtype)``, ``to(other_tensor)``.
 
-    The tensor itself if it is so already, unless ``copy=True``.
+    The tensor itself if it is so already, unless ``copy=True``. With ``non_blocking=True`` a copy from pinned memory to
+    a GPU runs while the program goes on, which must not change that memory before it is done. Other copies are not
+    affected: those to a GPU never wait for it, those from it always do.
 
     Raises:
         DeviceUnavailableError: the machine has no such device.
@@ -140,14 +149,14 @@ def to(input: Any, *args: Any, **kwargs: Any) -> Any:
         >>> nnlite.ones(2).to(nnlite.int64)
         tensor([1, 1])
     """
-    where, kind, copy, order = _parse(args, kwargs)
+    where, kind, non_blocking, copy, order = _parse(args, kwargs)
     out = input
     if kind is not None and kind.np != out._a.dtype:
         out = cast(out, kind.np)
     if where is not None:
         where = as_device(where)
         if not _same_place(out._a, where):
-            out = to_device(out, where)
+            out = to_device(out, where, non_blocking)
     return _ordered(clone(out) if copy and out is input else out, order)
 
 
@@ -164,8 +173,8 @@ def cpu(input: Any, memory_format: Any = None) -> Any:
 
 @public(only_method=True)
 def cuda(input: Any, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Any:
-    """The tensor on a CUDA device."""
-    return to(input, "cuda" if device is None else as_device(device))
+    """The tensor on a CUDA device; ``non_blocking`` as for ``to``."""
+    return to(input, "cuda" if device is None else as_device(device), non_blocking=non_blocking)
 
 
 def _converter(name: str, kind: dtypes.dtype) -> None:

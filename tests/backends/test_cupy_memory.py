@@ -18,15 +18,7 @@ from nnlite.backends import release
 @pytest.fixture
 def cuda(monkeypatch):
     """A backend over two devices of 1 MiB; ``backend.module`` is the stand-in."""
-    module = fake_cupy.Module(devices=2)
-    monkeypatch.setitem(sys.modules, "cupy", module)
-    monkeypatch.delitem(sys.modules, "nnlite.backends.cupy.namespace", raising=False)
-    monkeypatch.delattr(cuda_backend, "namespace", raising=False)
-    backend = cuda_backend.CupyBackend(module)
-    assert backend.unavailable_reason() is None
-    backend.module = module
-    yield backend
-    sys.modules.pop("nnlite.backends.cupy.namespace", None)
+    return fake_cupy.installed(monkeypatch)
 
 
 def empty(backend, size, index=0):

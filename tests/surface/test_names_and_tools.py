@@ -119,6 +119,9 @@ class WithStreams(FakeCuda):
     def elapsed_time(self, start, end):
         return 2.5
 
+    def is_done(self, event_or_stream):
+        return True
+
 
 def test_streams(monkeypatch):
     backend = test_cuda_api.installed(monkeypatch, WithStreams())

@@ -61,7 +61,8 @@ class DataLoader(Generic[T_co]):
             ``sampler`` and ``drop_last``.
         num_workers: how many processes load batches ahead of time. 0: the process that asks for a batch makes it.
         collate_fn: makes a batch of a list of samples. Default: :func:`default_collate`
-        pin_memory: accepted; it has no effect. Batches are copied to a device from ordinary memory.
+        pin_memory: batches lie in pinned memory, from which ``to("cuda", non_blocking=True)`` copies while the program
+            goes on. No effect without CUDA. :class:`DevicePrefetcher` does both ahead of time.
         drop_last: leave out the last batch where it is smaller.
         timeout: how many seconds to wait for a batch of the workers; 0 for as long as it takes.
         worker_init_fn: called in each worker with its number, after it is seeded and before it loads anything.

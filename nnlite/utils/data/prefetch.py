@@ -5,10 +5,14 @@ from __future__ import annotations
 import queue
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
-from ..._core.device import as_device
+from ..._core.device import as_device, available
+from ..._core.device import device as _Device
+from ._utils.staging import Staging
+from ._utils.structure import mapped
 
 __all__ = ["DevicePrefetcher"]
 
@@ -19,7 +23,8 @@ class DevicePrefetcher:
     """The batches of a loader on a device, made and copied there ahead of time by a thread.
 
     Nested lists, tuples and dicts keep their structure; everything that has ``to(device)`` is moved, the rest is left
-    as it is. The order and the random numbers are those of the loader.
+    as it is. The order and the random numbers are those of the loader. Copies to a GPU run beside its work: through
+    pinned memory, on a stream of their own.
 
     Args:
         loader: a :class:`DataLoader`, or any iterable of batches.
@@ -75,24 +80,7 @@ def moved(value: Any, device: Any) -> Any:
         >>> moved({"x": [nnlite.ones(1)], "name": "a"}, "strict")
         {'x': [tensor([1.], device='strict')], 'name': 'a'}
     """
-    if hasattr(value, "to") and not isinstance(value, type):
-        return value.to(device)
-    if isinstance(value, Mapping):
-        items = {key: moved(item, device) for key, item in value.items()}
-        return items if type(value) is dict else _like(value, items)
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(moved(item, device) for item in value))
-    if isinstance(value, list | tuple):
-        return _like(value, [moved(item, device) for item in value])
-    return value
-
-
-def _like(container: Any, items: Any) -> Any:
-    """A container of the same class; one whose class cannot be made of its items gives way to a plain one."""
-    try:
-        return type(container)(items)
-    except TypeError:
-        return items
+    return mapped(value, "to", lambda leaf: leaf.to(device))
 
 
 class _Source:
@@ -101,8 +89,10 @@ class _Source:
     def __init__(self, loader: Any, device: Any, depth: int) -> None:
         self.loader = loader
         self.batches = iter(loader)
-        self.device = device
-        self.ready: queue.SimpleQueue[tuple[Any, Any, BaseException | None]] = queue.SimpleQueue()
+        backend, index = available(device)
+        self.device = _Device(backend.name, index)  # a bare "cuda" is another device in another thread
+        self.staging = Staging(backend, index) if backend.has_streams else None
+        self.ready: queue.SimpleQueue[tuple[Any, Any, Any, BaseException | None]] = queue.SimpleQueue()
         self.free = threading.Semaphore(depth)
         self.stopped = False
         # The first batch is made here and now: it is what draws the order from the global random numbers, and that must
@@ -115,12 +105,16 @@ class _Source:
     def step(self) -> bool:
         """Make one batch ready; False at the end and after an error."""
         try:
-            batch = moved(next(self.batches), self.device)
+            batch, arrived = next(self.batches), None
+            if self.staging is None:
+                batch = moved(batch, self.device)
+            else:
+                batch, arrived = self.staging.put(batch)
             state = self.loader.state_dict() if hasattr(self.loader, "state_dict") else None
         except BaseException as error:
-            self.ready.put((None, None, error))
+            self.ready.put((None, None, None, error))
             return False
-        self.ready.put((batch, state, None))
+        self.ready.put((batch, arrived, state, None))
         return True
 
     def run(self) -> None:
@@ -135,6 +129,9 @@ class _Source:
         self.free.release()
         if self.thread.is_alive() and self.thread is not threading.current_thread():
             self.thread.join(_GRACE)
+        if self.staging is not None:
+            with suppress(RuntimeError):  # the device has failed
+                self.staging.finish()
         while not self.ready.empty():
             self.ready.get()
 
@@ -151,13 +148,15 @@ class _Epoch(Iterator[Any]):
     def __next__(self) -> Any:
         if not self.close.alive:
             raise StopIteration
-        batch, state, error = self._source.ready.get()
+        batch, arrived, state, error = self._source.ready.get()
         if error is not None:
             self.close()
             if isinstance(error, StopIteration):
                 self._owner._state = None
                 raise StopIteration
             raise error
+        if arrived is not None and self._source.staging is not None:
+            self._source.staging.take(arrived)
         self._owner._state = state
         self._source.free.release()
         return batch

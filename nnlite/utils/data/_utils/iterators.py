@@ -7,9 +7,11 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ...._queries import reader_of_pinned_memory
 from .._random import seed
 from ..sampler import BatchSampler
 from .fetch import Fetch, IterableFetcher, WholeBatches, map_fetcher
+from .pin_memory import pin_memory
 from .progress import Progress, RandomStates
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class BaseIterator(Iterator[Any]):
     def _start(self, loader: Any, resume: Progress | None) -> None:
         """Begin an epoch, or go on with one: its order is made again, and what was done is left out."""
         self._promised = loader._promised
+        self._pins = bool(loader.pin_memory) and reader_of_pinned_memory() is not None
         self._num_yielded = 0
         states = RandomStates(loader)
         if resume is None:
@@ -94,7 +97,7 @@ class BaseIterator(Iterator[Any]):
                 + (_SHARDS if self._num_workers else ""),
                 stacklevel=2,
             )
-        return data
+        return pin_memory(data) if self._pins else data
 
     def __len__(self) -> int:
         return len(self._index_sampler)
