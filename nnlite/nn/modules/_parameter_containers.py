@@ -11,6 +11,7 @@ from ...tensor import Tensor
 from ..parameter import Parameter
 from ._registration import typename
 from .module import Module
+from .utils import _pairs_of
 
 
 def _as_parameter(value: Any) -> Any:
@@ -241,17 +242,8 @@ class ParameterDict(Module):
             for key, parameter in sorted(parameters.items(), key=operator.itemgetter(0)):
                 self[key] = parameter
             return
-        for position, pair in enumerate(parameters):
-            if not isinstance(pair, Iterable):
-                raise TypeError(
-                    f"ParameterDict update sequence element #{position} should be Iterable; is {type(pair).__name__}"
-                )
-            entry: list[Any] = list(pair)
-            if len(entry) != 2:
-                raise ValueError(
-                    f"ParameterDict update sequence element #{position} has length {len(entry)}; 2 is required"
-                )
-            self[entry[0]] = entry[1]
+        for key, parameter in _pairs_of("ParameterDict", parameters):
+            self[key] = parameter
 
     def extra_repr(self) -> str:
         return "\n".join(_line(key, value, typename(value)) for key, value in self.items())

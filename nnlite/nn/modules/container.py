@@ -12,6 +12,7 @@ from typing import Any, Self, overload
 from ._parameter_containers import ParameterDict, ParameterList
 from ._registration import typename
 from .module import Module, _addindent
+from .utils import _pairs_of
 
 __all__ = ["Container", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
@@ -359,17 +360,8 @@ class ModuleDict(Module):
             for key, module in list(modules.items()):
                 self[key] = module
             return
-        for position, pair in enumerate(modules):
-            if not isinstance(pair, Iterable):
-                raise TypeError(
-                    f"ModuleDict update sequence element #{position} should be Iterable; is {type(pair).__name__}"
-                )
-            entry: list[Any] = list(pair)
-            if len(entry) != 2:
-                raise ValueError(
-                    f"ModuleDict update sequence element #{position} has length {len(entry)}; 2 is required"
-                )
-            self[entry[0]] = entry[1]
+        for key, module in _pairs_of("ModuleDict", modules):
+            self[key] = module
 
 
 class Container(Module):

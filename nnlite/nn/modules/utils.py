@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from typing import Any
 
@@ -37,6 +37,21 @@ def _list_with_default(out_size: Any, defaults: list[int]) -> Any:
     if len(defaults) <= len(out_size):
         raise ValueError(f"Input dimension should be at least {len(out_size) + 1}")
     return [v if v is not None else d for v, d in zip(out_size, defaults[-len(out_size) :], strict=True)]
+
+
+def _pairs_of(title: str, pairs: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    """The pairs that ``update`` of a dictionary is given, each looked at when it is its turn.
+
+    Raises:
+        TypeError: one cannot be gone through. ValueError: one has another length than 2.
+    """
+    for position, pair in enumerate(pairs):
+        if not isinstance(pair, Iterable):
+            raise TypeError(f"{title} update sequence element #{position} should be Iterable; is {type(pair).__name__}")
+        entry: list[Any] = list(pair)
+        if len(entry) != 2:
+            raise ValueError(f"{title} update sequence element #{position} has length {len(entry)}; 2 is required")
+        yield entry[0], entry[1]
 
 
 def consume_prefix_in_state_dict_if_present(state_dict: dict[str, Any], prefix: str) -> None:
