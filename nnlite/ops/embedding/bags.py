@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..._core.grad_mode import no_grad
 from ..._core.tensor_base import wrap
@@ -58,47 +58,67 @@ def embedding_bag(
                 [ 5.,  6.]])
     """
     _check_arguments(input, weight, offsets, mode, scale_grad_by_freq, sparse, per_sample_weights)
-    if padding_idx is not None:
-        rows = weight.shape[0]
-        if not -rows <= padding_idx < rows:
-            raise RuntimeError(f"padding_idx must be within the number of embeddings, but got {padding_idx} of {rows}")
-        padding_idx %= rows
-    if input.dim() == 2:
-        bags, length = input.shape
-        which = None  # bags of one size, all of whose rows count, need no numbers of bags
-        if not length or padding_idx is not None:
-            which = _count(bags, input).repeat_interleave(length, output_size=bags * length)
-    else:
-        which, bags = _bag_of_each(input, offsets, include_last_offset)
+    padding_idx = _padding(padding_idx, weight.shape[0])
     numbers = input.reshape(-1)
+    bags = _bags(input, offsets, include_last_offset, padding_idx is not None)
     try:
-        looked_up = embedding(numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+        rows = embedding(numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
     except IndexError:
         raise _no_such_row(numbers._a, weight.shape[0]) from None
     kept = None if padding_idx is None else (numbers != padding_idx).unsqueeze(1)
-    equal = input.dim() == 2 and input.shape[1] > 0  # bags of one size need no scattering
-    if mode == "max" and equal and kept is None:
-        return looked_up.reshape(bags, input.shape[1], -1).max(1).values
     if mode == "max":
-        return _largest(looked_up, kept, which, bags)
-    kind = weight.dtype
-    if kind.itemsize == 2:
-        looked_up = looked_up.float()  # 16-bit sums would round at every step
+        return _largest(rows, kept, bags)
+    if rows.dtype.itemsize == 2:
+        rows = rows.float()  # 16-bit sums would round at every step
     if per_sample_weights is not None:
-        looked_up = looked_up * per_sample_weights.reshape(-1, 1)
-    if kept is not None:
-        looked_up = looked_up * kept
-    if equal:
-        total = looked_up.reshape(bags, input.shape[1], -1).sum(1)
-    else:
-        total = looked_up.new_zeros((bags, weight.shape[1])).index_add(0, which, looked_up)
-    if mode == "mean" and equal and kept is None:
-        total = total / input.shape[1]
-    elif mode == "mean":
-        one = looked_up.new_ones((numbers.numel(), 1)) if kept is None else kept.to(looked_up.dtype)
-        counts = looked_up.new_zeros((bags, 1)).index_add(0, which, one)
-        total = total / counts.clamp(min=1)
-    return total.to(kind)
+        rows = rows * per_sample_weights.reshape(-1, 1)
+    total = _sums(rows if kept is None else rows * kept, bags)
+    if mode == "mean":
+        total = total / _sizes(rows, kept, bags)
+    return total.to(weight.dtype)
+
+
+def _padding(number: int | None, rows: int) -> int | None:
+    """The number of the row that is passed over, from 0 on."""
+    if number is None:
+        return None
+    if not -rows <= number < rows:
+        raise RuntimeError(f"padding_idx must be within the number of embeddings, but got {number} of {rows}")
+    return number % rows
+
+
+class _Bags(NamedTuple):
+    """Which elements are in which bag."""
+
+    total: int
+    length: int
+    """Of each bag, where all have one length and are not empty; else 0."""
+    which: Any
+    """The number of the bag of each element; None where the length says it."""
+
+
+def _bags(input: Any, offsets: Any, include_last_offset: bool, padded: bool) -> _Bags:
+    if input.dim() != 2:
+        which, count = _bag_of_each(input, offsets, include_last_offset)
+        return _Bags(count, 0, which)
+    count, length = input.shape
+    if length and not padded:  # all rows count: the numbers of the bags are not needed
+        return _Bags(count, length, None)
+    return _Bags(count, length, _count(count, input).repeat_interleave(length, output_size=count * length))
+
+
+def _sums(rows: Any, bags: _Bags) -> Any:
+    if bags.length:
+        return rows.reshape(bags.total, bags.length, -1).sum(1)
+    return rows.new_zeros((bags.total, rows.shape[1])).index_add(0, bags.which, rows)
+
+
+def _sizes(rows: Any, kept: Any, bags: _Bags) -> Any:
+    """How many rows count in each bag, at least 1."""
+    if bags.length and kept is None:
+        return bags.length
+    one = rows.new_ones((rows.shape[0], 1)) if kept is None else kept.to(rows.dtype)
+    return rows.new_zeros((bags.total, 1)).index_add(0, bags.which, one).clamp(min=1)
 
 
 def _bag_of_each(input: Any, offsets: Any, include_last_offset: bool) -> tuple[Any, int]:
@@ -133,23 +153,26 @@ def _count(n: int, like: Any) -> Any:
     return wrap(backend_of(like._a).xp.arange(n, dtype="int64"))
 
 
-def _largest(looked_up: Any, kept: Any, which: Any, bags: int) -> Any:
+def _largest(looked_up: Any, kept: Any, bags: _Bags) -> Any:
     """For each bag and feature the largest value, of the first element that has it; 0 for an empty bag."""
     count, features = looked_up.shape
+    if bags.length and kept is None:
+        return looked_up.reshape(bags.total, bags.length, -1).max(1).values
     if not count:
-        return looked_up.new_zeros((bags, features)) + looked_up.sum()
+        return looked_up.new_zeros((bags.total, features)) + looked_up.sum()
+    which, shape = bags.which, (bags.total, features)
     with no_grad():
         values = looked_up.detach()
         if kept is not None:
             values = values.masked_fill(~kept, float("-inf"))
         places = which.unsqueeze(1).expand(count, features)
-        top = values.new_full((bags, features), float("-inf")).scatter_reduce(0, places, values, "amax")
+        top = values.new_full(shape, float("-inf")).scatter_reduce(0, places, values, "amax")
         order = _count(count, which).unsqueeze(1)
         is_top = values == top.index_select(0, which)
         if kept is not None:
             is_top = is_top & kept
         candidates = order.where(is_top, count)
-        first = candidates.new_full((bags, features), count).scatter_reduce(0, places, candidates, "amin")
+        first = candidates.new_full(shape, count).scatter_reduce(0, places, candidates, "amin")
         empty = first == count
     return looked_up.gather(0, first.clamp(max=count - 1)).masked_fill(empty, 0)
 
