@@ -14,7 +14,7 @@ const int HELD = 8;
 // of N numbers, neighbouring threads neighbouring packs.
 template <int N> struct row_line {
     i64 first;
-    static const bool inside = true;
+    enum { inside = 1 };
 
     __device__ __forceinline__ i64 chunk() const { return (i64)HELD * blockDim.x; }
     __device__ __forceinline__ bool leads() const { return threadIdx.x == 0; }

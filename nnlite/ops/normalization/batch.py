@@ -10,6 +10,8 @@ from ..._core.op import TensorBase, cast, check_same_device, not_a_tensor, op
 from ..._core.size import Size
 from ..._core.tensor_base import wrap
 from ...backends import backend_of
+from ...backends.kernels import GENERIC
+from ...backends.registry import tables
 from ..activation.softmax import title_of, widen
 from ..pointwise.elementwise import rsqrt
 from ..reduction.reduce import mean as average
@@ -211,8 +213,7 @@ def batch_norm(
             x = input._a
             count = math.prod(x.shape) // x.shape[1] if x.shape[1] else 0
             if count:
-                update_statistics(running_mean, mean._a, momentum)
-                update_statistics(running_var, var._a * (count / (count - 1)), momentum)
+                update_statistics(running_mean, running_var, mean._a, var._a, momentum, count / (count - 1))
         return out
     # Copies: the running statistics may change before backward.
     xp = backend_of(input._a).xp
@@ -221,13 +222,38 @@ def batch_norm(
     return _batch_norm_fixed(input, weight, bias, wrap(mean), wrap(inverse))
 
 
-def update_statistics(running: Any, batch: Any, momentum: Any) -> None:
-    """Move a running statistic towards the batch's; the host does not wait for the values."""
-    a = running._a
+def update_statistics(
+    running_mean: Any, running_var: Any, mean: Any, variance: Any, momentum: Any, factor: float = 1.0
+) -> None:
+    """Move running statistics towards the batch's ``mean`` and ``factor`` times ``variance``; the host does not wait
+    for the values."""
+    a, step = running_mean._a, None
     if isinstance(momentum, TensorBase):
-        momentum = momentum._a.astype(batch.dtype)
-    a[...] = widen(a) * (1 - momentum) + batch.reshape(a.shape) * momentum
-    running._vc[0] += 1
+        momentum, step = 0.0, momentum._a
+    table = tables[type(a)]
+    table.move_statistics(a, running_var._a, mean, variance, step, momentum=momentum, factor=factor)
+    running_mean._vc[0] += 1
+    running_var._vc[0] += 1
+
+
+def _move_statistics(
+    xp: Any,
+    mean: Any,
+    variance: Any,
+    batch_mean: Any,
+    batch_variance: Any,
+    step: Any,
+    *,
+    momentum: float,
+    factor: float,
+) -> None:
+    """r = (1 - momentum) r + momentum s, in place; ``step`` is the momentum where it is an array."""
+    for running, batch in ((mean, batch_mean), (variance, batch_variance * factor)):
+        share = momentum if step is None else step.astype(batch.dtype)
+        running[...] = widen(running) * (1 - share) + batch.reshape(running.shape) * share
+
+
+GENERIC["move_statistics"] = _move_statistics
 
 
 def _check(input: Any, mean: Any, var: Any, weight: Any, bias: Any, training: bool, eps: float) -> None:

@@ -348,8 +348,8 @@ def instance_norm(
     if running_mean is not None:
         flat = widen(input._a).reshape(examples, channels, math.prod(positions))
         xp = backend_of(flat).xp
-        update_statistics(running_mean, xp.mean(flat, axis=(0, 2)), momentum)
-        update_statistics(running_var, xp.mean(xp.var(flat, axis=2, ddof=1), axis=0), momentum)
+        mean, variance = xp.mean(flat, axis=(0, 2)), xp.mean(xp.var(flat, axis=2, ddof=1), axis=0)
+        update_statistics(running_mean, running_var, mean, variance, momentum)
     return _row_norm(
         input,
         weight,
