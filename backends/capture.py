@@ -79,6 +79,15 @@ def refuse_upload(what: str) -> None:
         )
 
 
+def refuse_seed(device_type: str) -> None:
+    """Raise CaptureError while this thread captures on such a device: a replay would not seed a generator."""
+    if current.capture is not None and current.capture.backend.name == device_type:
+        raise CaptureError(
+            f"a generator is seeded while a graph is captured, at {line_here()}, which a replay would not do; move "
+            "this line out of what is captured"
+        )
+
+
 class Place(int):
     """A place in a generator's stream that the device works out itself when it gets there.
 
@@ -236,19 +245,20 @@ class Capture:
         """The next ``blocks`` blocks of a generator, for random numbers that each replay draws anew.
 
         Raises:
-            CaptureError: the generator was seeded in the capture.
+            CaptureError: the generator was taken to another stream, or to a place before the capture.
         """
         stream = self._streams.get(id(generator))
         if stream is None:
             stream = self._streams[id(generator)] = _Stream(self, generator)
-        if generator.initial_seed() != stream.seed:
-            raise CaptureError(
-                f"a generator was seeded while a graph was captured, at {line_here()}; a replay would not seed it: "
-                "move this line out of what is captured"
-            )
         first = generator.get_offset()
+        behind = (first - stream.start) & _MASK
+        if generator.initial_seed() != stream.seed or behind > _MASK >> 1:
+            raise CaptureError(
+                "a generator was taken to another place than it has been at in the capture before it was used at "
+                f"{line_here()}; a replay would not take it there: do so before the capture"
+            )
         generator.set_offset((first + blocks) & _MASK)
-        return Place.behind(stream.origin, (first - stream.start) & _MASK)
+        return Place.behind(stream.origin, behind)
 
     def check(self, index: Any, low: int, size: int, function: str, error: type[Exception]) -> None:
         """Keep the smallest and the largest index that replays meet, until the host next looks at the checks."""

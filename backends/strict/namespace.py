@@ -329,7 +329,7 @@ def random_bits(seed: int, counter: int, n: int, like: StrictArray | None = None
 
     if type(counter) is Place:
         seed, first = counter.origin._h.tolist()
-        counter = first + int(counter)
+        counter = (first + int(counter)) & 0xFFFFFFFFFFFFFFFF
     return wrap(host(seed, counter, n, None))
 
 

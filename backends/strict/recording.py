@@ -139,7 +139,7 @@ class Tape(Capture):
         """Make a call and note it, with what it gave; calls that it makes itself are part of it."""
         if self._inside:
             return function(*args, **keywords)
-        _refuse(args)
+        _refuse(function, args)
         arrays = [*_arrays_in(args), *_arrays_in(keywords)]
         for array in arrays:
             self._keep(array)
@@ -190,7 +190,12 @@ def _gives_any(args: Any) -> bool:
     return _name_of(args)[1] in _MADE_EMPTY
 
 
-def _refuse(args: Any) -> None:
+def _refuse(function: Callable[..., Any], args: Any) -> None:
+    if function.__name__ == "launch" and any(type(argument) is Place for argument in args):
+        raise CaptureError(
+            f"the kernel {args[2]!r} takes a place in a stream of random numbers as a number, which every replay would "
+            "repeat; it has to read seed and counter from the place's origin"
+        )
     module, name = _name_of(args)
     if name in _SOLVERS and module.startswith("numpy.linalg"):
         raise CaptureError(

@@ -18,7 +18,9 @@ import numpy as np
 
 from ..backends import backend_for
 from ..backends.base import Backend
-from ..backends.capture import current
+from ..backends.capture import current, refuse_seed
+from ..backends.kernels import GENERIC
+from ..backends.registry import tables
 from . import dtypes
 from .device import as_device, available, device
 from .tensor_base import TensorBase, wrap
@@ -60,6 +62,7 @@ class Generator:
             raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
         if not -(1 << 63) <= seed <= _MASK:
             raise ValueError(f"Overflow when unpacking long long: the seed {seed} does not fit in 64 bits")
+        refuse_seed(self.device.type)
         self._seed = int(seed) & _MASK
         self._used = 0
         return self

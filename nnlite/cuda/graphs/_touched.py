@@ -11,6 +11,7 @@ import numpy as np
 
 from ..._core.autocast import autocast
 from ..._core.grad_mode import mode
+from ...backends.capture import CaptureError
 
 FED_FROM_THE_START = ("lr",)
 MAY_BE_FED = ("lr", "momentum", "betas")
@@ -29,6 +30,7 @@ class Touched:
         self._options: tuple[Any, ...] = ()
         self._stepped: set[int] = set()
         self._scaled: set[int] = set()
+        self._memory = Memory([], [])
 
     # Seeing
 
@@ -176,6 +178,14 @@ class Touched:
                         found.append((value, value._a, f"{key!r} of {type(optimizer).__name__}'s state"))
         return found
 
+    def settle(self) -> None:
+        """Remember where everything is, after a step as it is."""
+        self._memory = Memory(self.held(), self.owners())
+
+    def is_settled(self) -> bool:
+        """Whether everything is where the last step as it is left it."""
+        return self._memory.is_same()
+
     def owners(self) -> list[tuple[dict[Any, Any], Any, Any]]:
         """Where these tensors are held: a dict, the key, the tensor. Another one there needs another graph."""
         found: list[tuple[dict[Any, Any], Any, Any]] = []
@@ -185,6 +195,26 @@ class Touched:
         for optimizer in self.optimizers.values():
             found += [(optimizer.__dict__, "state", optimizer.state)]
         return found
+
+
+class Memory:
+    """Where tensors are: those of `Touched.held` and `Touched.owners`."""
+
+    def __init__(self, held: list[tuple[Any, Any, str]], owners: list[tuple[dict[Any, Any], Any, Any]]) -> None:
+        self.held, self.owners = held, owners
+
+    def is_same(self) -> bool:
+        """Whether each is the same tensor with the same array."""
+        return all(t._a is a for t, a, _ in self.held) and all(s.get(k) is v for s, k, v in self.owners)
+
+    def check(self) -> None:
+        """Raise CaptureError where the step put another tensor in the place of one that the next step needs."""
+        for tensor, array, name in self.held:
+            if tensor._a is not array:
+                raise CaptureError(f"compile_step: the step gives {name} other memory; write into it in place")
+        for space, key, value in self.owners:
+            if space.get(key) is not value:
+                raise CaptureError(f"compile_step: the step replaces {key!r} by another tensor; write into it in place")
 
 
 def can_be_fed(group: dict[str, Any], name: str) -> bool:

@@ -10,8 +10,8 @@ from typing import Any
 from ..._core.autocast import autocast
 from ..._core.grad_mode import no_grad
 from ..._core.tensor_base import TensorBase
-from ...backends.capture import CaptureError, capturing, current
-from ._touched import Touched
+from ...backends.capture import capturing, current
+from ._touched import Memory, Touched
 from .graph import place_of
 
 __all__ = ["CompiledStep", "compile_step"]
@@ -59,6 +59,9 @@ class CompiledStep:
         key = (*warm, self._touched.gradients())
         found = self._graphs.get(key)
         if found is None or not found.is_current():
+            if not self._touched.is_settled():  # a state was loaded, a module was moved
+                self._calls.clear()
+                return self._warm_up(form, args, kwargs)
             found = self._capture(place, key, args, kwargs, leaves)
         self._graphs.move_to_end(key)
         self._touched.bring()
@@ -87,6 +90,7 @@ class CompiledStep:
                 "which a graph cannot repeat; call the scheduler's step() after the compiled step"
             )
         touched.feed()
+        touched.settle()
         if touched.all_stepped():
             warm = (form, touched.modes())
             self._calls[warm] = self._calls.get(warm, 0) + 1
@@ -135,13 +139,13 @@ class _Graph:
         static = iter(self._inputs)
         args, kwargs = _with_leaves((args, kwargs), static)
         versions = [t._vc[0] for t in self._inputs]
-        held, owners = touched.held(), touched.owners()
+        self._memory = Memory(touched.held(), touched.owners())
         before = [p._grad for p in touched.parameters]
         autocast.cache.clear()
         try:
             with self._backend.on_side_stream(self._index), capturing(self._graph):
                 self._output = self._step(*args, **kwargs)
-                _check_in_place(held, owners)
+                self._memory.check()
         except BaseException:
             for p, gradient in zip(touched.parameters, before, strict=True):
                 p._grad = gradient
@@ -149,8 +153,6 @@ class _Graph:
         finally:
             autocast.cache.clear()
         self._written = [i for i, t in enumerate(self._inputs) if t._vc[0] != versions[i]]
-        self._held = [(t, a) for t, a, _ in held]
-        self._owners = owners
         # Gradients that were added to, and those that the step leaves behind.
         after = [p._grad for p in touched.parameters]
         triples = list(zip(touched.parameters, before, after, strict=True))
@@ -161,11 +163,7 @@ class _Graph:
 
     def is_current(self) -> bool:
         """Whether all memory that the graph uses is still that of the program's tensors."""
-        return (
-            all(t._a is a for t, a in self._held)
-            and all(space.get(key) is value for space, key, value in self._owners)
-            and all(p._grad is b and b._a is a for p, b, a in self._added)
-        )
+        return self._memory.is_same() and all(p._grad is b and b._a is a for p, b, a in self._added)
 
     def run(self, leaves: list[Any]) -> Any:
         """The step with these arguments."""
@@ -179,16 +177,6 @@ class _Graph:
             for p, gradient in self._left:
                 p._grad = gradient
             return _copied(self._output)
-
-
-def _check_in_place(held: list[tuple[Any, Any, str]], owners: list[tuple[dict[Any, Any], Any, Any]]) -> None:
-    """Raise CaptureError where the step put another tensor in the place of one that the next step needs."""
-    for tensor, array, name in held:
-        if tensor._a is not array:
-            raise CaptureError(f"compile_step: the step gives {name} other memory; write into it in place")
-    for space, key, value in owners:
-        if space.get(key) is not value:
-            raise CaptureError(f"compile_step: the step replaces {key!r} by another tensor; write into it in place")
 
 
 def _rates(touched: Touched) -> Any:
