@@ -15,7 +15,7 @@ from ..kernels import Override
 OVERRIDES: dict[str, Override] = {}
 """Filled by the modules of `FAMILIES` with ``@kernel(name, table=OVERRIDES, when=...)``."""
 
-FAMILIES = ("softmax", "reductions", "pooling", "image", "convolution", "updates", "gradients")
+FAMILIES = ("softmax", "normalization", "reductions", "pooling", "image", "convolution", "updates", "gradients")
 """The modules of this package that hold wrappers; most have a source of the same name in ``kernels/``."""
 
 
