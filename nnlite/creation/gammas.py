@@ -29,8 +29,7 @@ def _worked_out(formula: Any, arrays: list[Any]) -> Any:
     """A formula of raw arrays, float16 and bfloat16 in float32."""
     kind = arrays[0].dtype
     work = "float32" if kind.itemsize == 2 else kind
-    xp = backend_of(arrays[0]).xp
-    return wrap(formula(xp, *(a.astype(work, copy=False) for a in arrays)).astype(kind, copy=False))
+    return wrap(formula(backend_of(arrays[0]), *(a.astype(work, copy=False) for a in arrays)).astype(kind, copy=False))
 
 
 @public(method=False)
