@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -61,6 +62,10 @@ class Backend:
 
     adds_products: bool = False
     """Whether ``xp.add_product`` is there: a product that adds to what its array holds."""
+
+    draws_again: bool = False
+    """Whether random numbers that are needed a second time are drawn again: a GPU has them as fast as it could read what
+    was kept, and needs no memory for it."""
 
     def unavailable_reason(self) -> str | None:
         """What is missing, and what to install, where the device cannot be used; None where it can."""
@@ -143,6 +148,19 @@ class Backend:
     def memory_limit(self, index: int | None = None) -> float:
         """The part of the device's memory that arrays may take."""
         return 1.0
+
+    several: bool = False
+    """Whether this machine has more than one device of this type, so that it matters which is the current one."""
+
+    def set_current(self, index: int) -> None:
+        """Make ``index`` the device that a bare device name means in this thread."""
+
+    def follow(self, arrays: Any) -> None:
+        """Make the device of an array, or of those in a list, the current one."""
+
+    def placed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A kernel that runs on the device of its arrays, where the array library does not see to that by itself."""
+        return function
 
     def explained(self, error: Exception) -> Exception | None:
         """An error that says more than ``error``, which the array library raised; None where there is no more to

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AcceleratorError", "OutOfMemoryError", "amount", "no_memory", "of_host"]
+__all__ = ["AcceleratorError", "OutOfMemoryError", "amount", "no_memory", "of_host", "two_devices"]
 
 
 class OutOfMemoryError(RuntimeError, MemoryError):
@@ -39,6 +39,14 @@ def amount(size: float) -> str:
     return f"{int(size)} bytes"
 
 
+def two_devices(name: str, one: str, other: str) -> RuntimeError:
+    """The error for an operation on arrays of two devices."""
+    return RuntimeError(
+        f"Expected all tensors to be on the same device, but found at least two devices, {one} and {other}! "
+        f"({name}: move one of them, for example with .to('{one}') or .to('{other}'))"
+    )
+
+
 def of_host(error: MemoryError) -> OutOfMemoryError:
     """The error for memory of the host that is not there, as NumPy told it."""
     return OutOfMemoryError(f"[enforce fail] DefaultCPUAllocator: can't allocate memory: {error}; use smaller batches, "
@@ -52,18 +60,23 @@ def no_memory(
 
     Args:
         name: the kind of device as users read it (``CUDA``).
-        size: bytes that were asked for.
+        size: bytes that were asked for; 0 where that is not known.
         place: the device (``GPU 0``).
         total, free: bytes of the device; None where it did not tell.
         limit: bytes that ``set_per_process_memory_fraction`` allows; 0 for no limit.
         allocated, reserved: bytes that tensors hold, and that the pool holds in all.
     """
-    parts = [f"{name} out of memory. Tried to allocate {amount(size)}."]
-    if total is not None and free is not None:
+    wanted = amount(size) if size else "memory that it needs for itself (a context, a kernel, a library)"
+    parts = [f"{name} out of memory. Tried to allocate {wanted}."]
+    if total is None or free is None:
+        parts.append(f"{place} does not tell what is free; nvidia-smi shows which processes hold its memory.")
+    else:
         parts.append(f"{place} has a total capacity of {amount(total)} of which {amount(free)} is free.")
         others = total - free - reserved
         if others > max(reserved, total // 4):
-            parts.append(f"{amount(others)} are not this program's tensors: other processes may hold them.")
+            parts.append(
+                f"{amount(others)} are not this program's tensors: other processes may hold them."
+            )
     if limit:
         parts.append(f"{amount(limit)} allowed.")
     parts.append(

@@ -70,7 +70,7 @@ class KernelTable:
     def __getattr__(self, name: str) -> Body:
         if name not in GENERIC:
             raise AttributeError(f"no operation is called {name!r}")
-        function = self._resolve(name)
+        function = self.backend_.placed(name, self._resolve(name))
         setattr(self, name, function)
         return function
 

@@ -148,6 +148,16 @@ class Module:
             get_elapsed_time=lambda start, end: float(end.time - start.time),
         )
 
+    def __getattr__(self, name: str) -> Any:
+        """A function of CuPy that is there and that nobody may call, since no kernels run here."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+        def function(*args: Any, **kwargs: Any) -> Any:
+            raise AssertionError(f"cupy.{name} was called")
+
+        return function
+
     @property
     def device(self) -> int:
         return getattr(self.here, "device", 0)
@@ -358,6 +368,10 @@ class Module:
                 self.size, self.ndim = int(np.prod(shape)), len(self.shape)
                 self.data = module.allocator(self.nbytes) if base is None else base.data
                 self.device = SimpleNamespace(id=self.data.device_id)
+
+            @property
+            def strides(self) -> tuple[int, ...]:
+                return self.values.strides
 
             @property
             def values(self) -> np.ndarray:

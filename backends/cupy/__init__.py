@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ import numpy as np
 from ..base import DeviceUnavailableError
 from ..capture import refuse_upload
 from ..deferred import DeferringBackend
+from ..errors import two_devices
 from ..registry import register_backend
 from .capture import CudaCapture, GraphPool
 from .errors import closed, explain, fatal, missing_package, translated
@@ -39,6 +41,7 @@ class CupyBackend(DeferringBackend):
     has_indices = True
     has_streams = True
     adds_products = True
+    draws_again = True
 
     def __init__(self, cupy: Any) -> None:
         super().__init__()
@@ -62,7 +65,7 @@ class CupyBackend(DeferringBackend):
             return explain(error.status, str(error), runtime.driverGetVersion(), runtime.runtimeGetVersion())
         if not count:
             return explain(_NO_GPU, "", 0, 0)
-        self._count = count
+        self._count, self.several = count, count > 1
         self.memory.install()
         return None
 
@@ -111,6 +114,33 @@ class CupyBackend(DeferringBackend):
         if better is None:
             raise error
         raise better from error
+
+    def follow(self, arrays: Any) -> None:
+        for array in arrays if type(arrays) is list else (arrays,):
+            if array is not None:
+                self._cupy.cuda.Device(array.data.device_id).use()
+                return
+
+    def placed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        if not self.several:
+            return function
+        kind: Any = self.array_type
+        current, device = self._runtime.getDevice, self._cupy.cuda.Device
+
+        @functools.wraps(function, assigned=())
+        def there(*args: Any, **attributes: Any) -> Any:
+            index = None
+            for array in (*args, *attributes.values()):
+                if type(array) is kind and array.data.device_id != index:
+                    if index is not None:
+                        raise two_devices(name, f"cuda:{index}", f"cuda:{array.data.device_id}")
+                    index = array.data.device_id
+            if index is None or index == current():
+                return function(*args, **attributes)
+            with device(index):
+                return function(*args, **attributes)
+
+        return there
 
     # Copies
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.registry import tables
+from ..backends.registry import loaded_backends, tables
 from . import dtypes
 from .anomaly import anomaly, look_for_nan, tell_of
 from .batched.array import BatchedArray
@@ -43,6 +43,7 @@ def run(
     walk = _Walk(retain, create, wanted, {node.seq for node in catch})
     outer = mode.grad
     mode.grad = create
+    devices = [(backend, backend.current_index()) for backend in loaded_backends() if backend.several]
     _current.walks.append((roots, wanted))
     try:
         for node, g in roots:
@@ -51,6 +52,8 @@ def run(
     finally:
         mode.grad = outer
         _current.walks.pop()
+        for backend, index in devices:
+            backend.set_current(index or 0)
     return walk.caught
 
 
@@ -202,6 +205,9 @@ class _Walk:
                     f, g = _as_arrays(g)
                 kind = type(g) if type(g) is not list else None  # each list has to be looked at
                 watched = watched or issubclass(f.backend_.array_type, BatchedArray)
+                if f.backend_.several:  # rules compute on the device of their gradient, and the next may be on another
+                    f.backend_.follow(g)
+                    kind = None
             try:
                 if create and op.composite is not None:
                     results = _through_composite(op.composite, g, node, saved)

@@ -86,6 +86,11 @@ def _check_result_type(xa: Any, kind: dtypes.dtype) -> None:
 
 
 def _write(op: Op, name: str, xa: Any, raws: list[Any], attrs: dict[str, Any]) -> None:
+    backend = backend_of(xa)
+    if backend.several and backend.current_index() != backend.index_of(xa):
+        check_same_device(name, raws)
+        with backend.use(backend.index_of(xa)):
+            return _write(op, name, xa, raws, attrs)
     for a in raws:
         if type(a) is not type(xa) and type(a) in tables:
             check_same_device(name, raws)
@@ -94,7 +99,7 @@ def _write(op: Op, name: str, xa: Any, raws: list[Any], attrs: dict[str, Any]) -
         check_no_element_twice(name, xa)
     try:
         if op.write is not None:
-            op.write(backend_of(xa).xp, *raws, **attrs)
+            op.write(backend.xp, *raws, **attrs)
             return
         if op.ufunc and all(getattr(a, "ndim", 0) <= xa.ndim for a in raws):
             op.impl[type(xa)](*raws, out=xa, casting="unsafe")

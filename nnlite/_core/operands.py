@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.errors import OutOfMemoryError, of_host
+from ..backends.errors import OutOfMemoryError, of_host, two_devices
 from ..backends.registry import backend_of, tables
 from . import dtypes
 from .tensor_base import TensorBase, wrap
@@ -63,10 +63,7 @@ def check_same_device(name: str, arrays: Any) -> None:
     known = [describe(a) for a in arrays if a is not None and type(a) in tables]
     for other in known[1:]:
         if other != known[0]:
-            raise RuntimeError(
-                f"Expected all tensors to be on the same device, but found at least two devices, {known[0]} and "
-                f"{other}! ({name}: move one of them, for example with .to('{known[0]}') or .to('{other}'))"
-            )
+            raise two_devices(name, known[0], other)
 
 
 def not_a_tensor(name: str, position: int, value: Any) -> TypeError:
