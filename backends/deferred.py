@@ -30,6 +30,9 @@ class DeferringBackend(Backend):
     record: Any = None
     """What looks at indices by a kernel (``cupy.checks.Record``), where there is one."""
 
+    scatter: Any = None
+    """What reduces at indices by kernels (``cupy.indexing.Scatter``), where there are some."""
+
     def __init__(self) -> None:
         self.pending: list[tuple[Any, Any, int, int, str, type[Exception]]] = []
 
@@ -67,6 +70,16 @@ class DeferringBackend(Backend):
         self.pending.append((index.min(), index.max(), low, size, function, error))
         if len(self.pending) >= _MOST:
             self.raise_pending()
+
+    def along(self, where: Any, axis: int, size: int, function: str) -> tuple[Any, ...]:
+        if self.scatter is None or not isinstance(where, self.array_type):
+            return super().along(where, axis, size, function)
+        self.check_index(where, size, function, RuntimeError, low=0)
+        index: tuple[Any, ...] = self.scatter.along(where, axis)
+        return index
+
+    def reduce_at(self, kind: str, x: Any, index: Any, values: Any) -> bool:
+        return self.scatter is not None and self.scatter.reduce_at(kind, x, index, values)
 
     def raise_pending(self) -> None:
         """Look at the checks that are due; raise for the first that failed and forget the others."""

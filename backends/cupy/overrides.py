@@ -15,15 +15,30 @@ from ..kernels import Override
 OVERRIDES: dict[str, Override] = {}
 """Filled by the modules of `FAMILIES` with ``@kernel(name, table=OVERRIDES, when=...)``."""
 
-FAMILIES = ("softmax", "normalization", "reductions", "pooling", "image", "convolution", "updates", "gradients")
+FAMILIES = (
+    "softmax",
+    "normalization",
+    "reductions",
+    "pooling",
+    "image",
+    "convolution",
+    "indexing",
+    "embedding",
+    "updates",
+    "gradients",
+)
 """The modules of this package that hold wrappers; most have a source of the same name in ``kernels/``."""
 
 
 def equip(backend: Any, gpu: Any) -> dict[str, Override]:
-    """The kernels of all families, bound to what starts them; one of them checks the backend's indices from now on."""
+    """The kernels of all families, bound to what starts them. What the backend and its namespace do at indices goes by
+    kernels from now on, too."""
     from .checks import Record
+    from .indexing import Scatter
 
     backend.record = Record(gpu, backend)
+    backend.scatter = scatter = Scatter(gpu, gpu.xp.scatter_add)
+    gpu.xp.scatter_add, gpu.xp.set_at = scatter.scatter_add, scatter.set_at
     return bound(gpu)
 
 

@@ -42,7 +42,7 @@ def _is_number(item: Any) -> bool:
 
 def host_index(shape: tuple[int, ...], key: Any, what: str) -> tuple[tuple[Any, ...], bool]:
     """The index for NumPy that does what ``key`` does in CuPy, and whether it holds arrays (so gives a copy)."""
-    items = list(key) if type(key) is tuple else [key]
+    items = list(key) if isinstance(key, tuple) else [key]
     arrays = False
     used = 0
     for i, item in enumerate(items):
