@@ -13,6 +13,7 @@ from ..base import Backend
 from ..registry import register_backend
 from . import convolution as convolution  # registers its kernels
 from . import indexing as indexing
+from . import norms as norms
 from . import order as order
 from .first_use import available, worth
 from .kernels import OVERRIDES
