@@ -148,27 +148,37 @@ class Graph:
     def add(self, a, b):
         return self._made(lambda p: [a.read(p) + b.read(p)])[0]
 
-    def sdpa(self, *, q, k, v, generate_stats, attn_scale, bias=None, **band):
+    def sdpa(self, *, q, k, v, generate_stats, attn_scale, bias=None, dropout=(), **band):
         assert generate_stats
+        assert len(dropout) in (0, 2)
 
         def compute(p):
             scores = scored(q.read(p), k.read(p), attn_scale, None if bias is None else bias.read(p), **band)
             top = scores.max(-1, keepdims=True)
             sums = top + np.log(np.exp(scores - top).sum(-1, keepdims=True))
-            return np.exp(scores - sums) @ v.read(p), sums
+            weights = np.exp(scores - sums)
+            for factor in dropout:
+                weights = weights * factor.read(p)
+            return weights @ v.read(p), sums
 
         return self._made(compute, 2)
 
-    def sdpa_backward(self, *, q, k, v, o, dO, stats, attn_scale, use_deterministic_algorithm, bias=None, **band):
+    def sdpa_backward(
+        self, *, q, k, v, o, dO, stats, attn_scale, use_deterministic_algorithm, bias=None, dropout=(), **band
+    ):
         self.deterministic_attention = use_deterministic_algorithm
+        assert len(dropout) in (0, 3)
 
         def compute(p):
             scores = scored(q.read(p), k.read(p), attn_scale, None if bias is None else bias.read(p), **band)
             weights = np.exp(scores - stats.read(p))
             g = dO.read(p)
-            down = g @ v.read(p).swapaxes(2, 3) - (g * o.read(p)).sum(-1, keepdims=True)
-            down *= weights * attn_scale
-            return down @ k.read(p), down.swapaxes(2, 3) @ q.read(p), weights.swapaxes(2, 3) @ g
+            kept, factor, part = (t.read(p) for t in dropout) if dropout else (1.0, 1.0, 1.0)
+            np.testing.assert_allclose(factor * part, 1.0, rtol=1e-6)
+            down = g @ v.read(p).swapaxes(2, 3) * kept - (g * o.read(p)).sum(-1, keepdims=True) * part
+            down *= weights * attn_scale * factor
+            used = weights * kept * factor
+            return down @ k.read(p), down.swapaxes(2, 3) @ q.read(p), used.swapaxes(2, 3) @ g
 
         return self._made(compute, 3)
 

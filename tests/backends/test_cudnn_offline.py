@@ -140,44 +140,40 @@ def test_what_cudnn_does_not_take_is_unsupported(there):
 # Attention
 
 
-def attention_problem(
-    gradient, batch, heads, rows, keys, size, values, *, dtype="bfloat16", causal=False, mask=None, within=False
-):
+def attention_problem(gradient, sizes, *, dtype="bfloat16", causal=False, mask=None, within=False, dropout=False):
+    """A problem by the sizes (batch, heads, queries, keys, of a key, of a value); ``mask``: (batch, heads) of it."""
+    batch, heads, rows, keys, size, values = sizes
+
     def place(length, width):
         shape = (batch, heads, length, width)
-        strides = (length * heads * width, width, heads * width, 1) if within else (0, 0, 1, 0)
+        strides = (length * heads * width, width, heads * width, 1) if within else (0, 1, 0, 0)
         return attention.dense((shape, strides))
 
-    q, out = place(rows, size), place(rows, values)
+    q, k, v, out = place(rows, size), place(keys, size), place(keys, values), place(rows, values)
     wide = -(-keys // 8) * 8
     masked = mask and ((*mask, rows, keys), (mask[1] * rows * wide, rows * wide, wide, 1))
-    return attention.Problem(
-        gradient,
-        dtype,
-        q,
-        place(keys, size),
-        place(keys, values),
-        out,
-        out if gradient else None,
-        masked,
-        0.125,
-        causal,
-    )
+    g = out if gradient else None
+    return attention.Problem(gradient, dtype, q, k, v, out, g, masked, 0.125, causal, dropout)
 
 
 GPT = (8, 12, 1024, 1024, 64, 64)
+ODD = (4, 8, 200, 333, 64, 64)
 HEADS = {
-    "GPT": attention_problem(False, *GPT, causal=True, within=True),
-    "GPT, gradient": attention_problem(True, *GPT, causal=True, within=True),
-    "GPT, gradient, float16": attention_problem(True, *GPT, causal=True, within=True, dtype="float16"),
-    "all keys, float16": attention_problem(False, *GPT, dtype="float16"),
-    "mask": attention_problem(False, 4, 8, 200, 333, 64, 64, mask=(4, 1)),
-    "mask, gradient": attention_problem(True, 4, 8, 200, 333, 64, 64, mask=(4, 1)),
-    "mask for each head, wide heads": attention_problem(False, 2, 4, 256, 256, 128, 128, mask=(2, 4), dtype="float16"),
+    "GPT": attention_problem(False, GPT, causal=True, within=True),
+    "GPT, gradient": attention_problem(True, GPT, causal=True, within=True),
+    "GPT, gradient, float16": attention_problem(True, GPT, causal=True, within=True, dtype="float16"),
+    "all keys, float16": attention_problem(False, GPT, dtype="float16"),
+    "mask": attention_problem(False, ODD, mask=(4, 1)),
+    "mask, gradient": attention_problem(True, ODD, mask=(4, 1)),
+    "dropout": attention_problem(False, ODD, dropout=True),
+    "dropout, gradient": attention_problem(True, ODD, dropout=True, causal=True),
+    "mask for each head, wide heads": attention_problem(
+        False, (2, 4, 256, 256, 128, 128), mask=(2, 4), dtype="float16"
+    ),
 }
 UNFIT = {
-    "size of heads": attention_problem(False, 2, 4, 256, 256, 20, 20),
-    "float32 backward": attention_problem(True, 2, 4, 256, 256, 64, 64, dtype="float32"),
+    "odd heads": attention_problem(False, (2, 4, 256, 256, 20, 20)),
+    "gradient of wide heads": attention_problem(True, (2, 4, 256, 256, 264, 264)),
 }
 
 
@@ -256,12 +252,21 @@ def test_attention_has_plans(answers, name):
         places[attention.MASK] = problem.mask
     if problem.gradient:
         places |= {attention.G: problem.g, attention.GQ: problem.q, attention.GK: problem.k, attention.GV: problem.v}
+    assert answer["numbers"] == sorted(map(int, answer["tensors"]))
+    if problem.dropout:
+        rows, keys = problem.q[0][2], problem.k[0][2]
+        scores = (*problem.q[0][:3], keys)
+        places[attention.KEPT] = scores, (scores[1] * rows * keys, rows * keys, keys, 1)
+        for number in (attention.FACTOR, attention.PART) if problem.gradient else (attention.FACTOR,):
+            assert answer["tensors"][str(number)] == [[1] * 4, [1] * 4, "FLOAT"]
     batch, heads, rows, _ = problem.q[0]
-    assert answer["numbers"] == sorted([*places, attention.SUMS])
-    assert answer["tensors"].pop(str(attention.SUMS)) == [[batch, heads, rows, 1], [heads * rows, rows, 1, 1], "FLOAT"]
-    for number, (dims, strides, kind) in answer["tensors"].items():
+    assert answer["tensors"][str(attention.SUMS)] == [[batch, heads, rows, 1], [heads * rows, rows, 1, 1], "FLOAT"]
+    others = {attention.SUMS, attention.FACTOR, attention.PART}
+    assert {int(number) for number in answer["tensors"]} - others == set(places)
+    for number, place in places.items():
+        dims, strides, kind = answer["tensors"][str(number)]
         # The frontend exchanges axes of keys and values where it multiplies by their transposes.
-        assert sorted(zip(dims, strides, strict=True)) == sorted(zip(*places[int(number)], strict=True))
+        assert sorted(zip(dims, strides, strict=True)) == sorted(zip(*place, strict=True))
         assert kind == KINDS[problem.dtype]
 
 

@@ -15,11 +15,12 @@ from fake_cudnn import Candidate, FakeCudnn, behavior_note, numerical_note
 
 import nnlite
 from nnlite.backends import backend_for, cuda, cudnn
-from nnlite.backends.cupy.cudnn import attention, convolution, library, plans
+from nnlite.backends.cupy.cudnn import attention, convolution, dropout, library, plans
 from nnlite.backends.cupy.overrides import OVERRIDES
 from nnlite.backends.deterministic import mode
 from nnlite.backends.kernels import GENERIC
 from nnlite.backends.strict import StrictArray
+from nnlite.ops.attention import scaled_dot_product
 
 strict = backend_for("strict")
 NAMES = ("convolution", "convolution_input", "convolution_weight", "attention", "attention_gradient")
@@ -414,6 +415,25 @@ def test_a_graph_is_built_once_for_shapes_layout_dtype_device_and_settings(stand
     assert len(graphs) == kept + 3, "a thread has plans of its own"
 
 
+def test_a_condition_hands_its_plan_to_the_kernel_of_the_same_call_alone(stand_in, monkeypatch):
+    stand_in()
+    looked = []
+    real = plans.look
+    monkeypatch.setattr(plans, "look", lambda key: looked.append(key) or real(key))
+    x, weight = normal(2, 3, 5, 5), normal(4, 3, 3, 3)
+    run = OVERRIDES["convolution"].function
+    assert takes(x, weight)
+    run(Gpu(), x, weight, None, **TAKEN)
+    assert len(looked) == 1
+    run(Gpu(), x, weight, None, **TAKEN)
+    assert len(looked) == 2, "what was offered is taken once"
+    assert takes(x, weight)
+    other = normal(1, 3, 7, 7)
+    assert run(Gpu(), other, weight, None, **TAKEN).shape == (1, 4, 5, 5)
+    assert takes(x, weight)
+    assert run(Gpu(), x, weight, None, **{**TAKEN, "padding": ((1, 1), (1, 1))}).shape == (2, 4, 5, 5)
+
+
 def test_the_oldest_plan_is_forgotten(stand_in, monkeypatch):
     there = stand_in()
     monkeypatch.setattr(plans, "KEPT", 2)
@@ -522,12 +542,32 @@ def test_operands_of_attention_that_cannot_be_read_are_copied(stand_in, small):
         check_attention(*arguments, None)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("block", [1 << 18, 9 * 13 * 7, 4 * 5 * 13 * 7, 3 * 13 * 7 + 5, 40])
+def test_dropout_draws_the_numbers_of_the_generic_body(stand_in, small, monkeypatch, causal, block):
+    """With blocks of all scores; two batches and one; one batch; two heads and one; some rows."""
+    stand_in()
+    monkeypatch.setattr(dropout, "BLOCK", block)
+    monkeypatch.setattr(scaled_dot_product, "BLOCK", block)
+    monkeypatch.setattr(dropout, "MOST", 1000)
+    q, k, v = operands(batch=5, heads=3, rows=7, keys=13)
+    check_attention(q, k, v, None, causal=causal, dropout=0.3, seed=11, counter=5)
+
+
+def test_dropout_with_a_mask(stand_in, small):
+    stand_in()
+    assert (dropout.BLOCK, dropout.STEP) == (scaled_dot_product.BLOCK, scaled_dot_product._WORDS)
+    q, k, v = operands("bfloat16")
+    seen = np.random.default_rng(7).random((1, 1, 10, 13)) < 0.7
+    check_attention(q, k, v, strict.from_host(seen), dropout=0.5, seed=3)
+
+
 def test_what_attention_refuses(stand_in, small, monkeypatch):
     there = stand_in()
     when = OVERRIDES["attention"].when
     q, k, v = operands()
     assert when(q, k, v, None, **SETTINGS)
-    assert not when(q, k, v, None, **{**SETTINGS, "dropout": 0.1})
+    assert not when(q, k, v, None, **{**SETTINGS, "dropout": 1.0})
     assert not when(*operands("float32"), None, **SETTINGS)
     assert not when(*operands(rows=0), None, **SETTINGS)
     assert not when(*operands(size=0), None, **SETTINGS)

@@ -1,8 +1,11 @@
-"""Scaled dot-product attention and its gradient by cuDNN, in float16 and bfloat16 without dropout.
+"""Scaled dot-product attention and its gradient by cuDNN, in float16 and bfloat16.
 
 cuDNN goes through the scores in tiles and keeps the logarithm of each row's sum, as the generic body does, so that
 either takes the other's residuals. Queries, keys and values are read where they lie (heads within rows too), and
 results lie as they do.
+
+Dropout is not drawn by cuDNN's generator, whose numbers neither other devices nor a second derivative could repeat; its
+mask is drawn beforehand, which takes memory for all scores while the operation lasts.
 
 Every graph is compiled when it is first built, which takes about a second for each shape; so small products, which the
 generic body computes in a few launches, are left to it.
@@ -10,6 +13,7 @@ generic body computes in a few launches, are left to it.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -18,12 +22,14 @@ from ... import cudnn as settings
 from ...kernels import kernel
 from ..overrides import OVERRIDES
 from . import library, plans
-from .convolution import ALIGNMENT, MOST
+from .convolution import ALIGNMENT, MOST, steps
+from .dropout import kept
 
 Shape = tuple[int, ...]
 
-Q, K, V, MASK, OUT, SUMS, G, GQ, GK, GV = range(1, 11)
-"""The arrays of a graph by number; a leading G is for gradients."""
+Q, K, V, MASK, OUT, SUMS, G, GQ, GK, GV, KEPT, FACTOR, PART = range(1, 14)
+"""The arrays of a graph by number; a leading G is for gradients. Dropout has a mask of 1 and 0, the factor of what is
+kept, and its inverse, the part that is kept."""
 
 LEAST = 1 << 20
 """Scores (of all heads) from which on a second of compilation is worth it."""
@@ -48,12 +54,14 @@ class Problem(NamedTuple):
     mask: tuple[Shape, Shape] | None
     scale: float
     causal: bool
+    dropout: bool
 
     def label(self) -> str:
         """For messages."""
         mask = "" if self.mask is None else f", mask {self.mask[0]}"
         return (
-            f"attention{'_gradient' if self.gradient else ''} ({self.dtype}{', causal' if self.causal else ''}{mask}): "
+            f"attention{'_gradient' if self.gradient else ''} ({self.dtype}{', causal' if self.causal else ''}"
+            f"{', dropout' if self.dropout else ''}{mask}): "
             f"q {self.q[0]}, k {self.k[0]}, v {self.v[0]}"
         )
 
@@ -76,6 +84,8 @@ def describe(frontend: Any, graph: Any, problem: Problem, deterministic: bool) -
     operands = {name: tensor(getattr(problem, name), number) for name, number in (("q", Q), ("k", K), ("v", V))}
     if problem.mask is not None:
         more["bias"] = tensor(problem.mask, MASK)
+    if problem.dropout:
+        more["dropout"] = _dropout(frontend, graph, problem)
     batch, heads, rows, _ = problem.q[0]
     sums = (batch, heads, rows, 1), (heads * rows, rows, 1, 1)
     if not problem.gradient:
@@ -89,6 +99,14 @@ def describe(frontend: Any, graph: Any, problem: Problem, deterministic: bool) -
     made = graph.sdpa_backward(**operands, **given, stats=stats, use_deterministic_algorithm=deterministic, **more)
     for gradient, like, number in zip(made, (problem.q, problem.k, problem.v), (GQ, GK, GV), strict=True):
         result(gradient, dense(like), number).set_data_type(kind)
+
+
+def _dropout(frontend: Any, graph: Any, problem: Problem) -> tuple[Any, ...]:
+    shape = (*problem.q[0][:3], problem.k[0][2])
+    mask = graph.tensor(dim=list(shape), stride=steps(shape, False), uid=KEPT)
+    kind = frontend.data_type.FLOAT
+    numbers = (FACTOR, PART) if problem.gradient else (FACTOR,)
+    return mask, *(graph.tensor(dim=[1] * 4, stride=[1] * 4, uid=number, data_type=kind) for number in numbers)
 
 
 def dense(like: tuple[Shape, Shape]) -> tuple[Shape, Shape]:
@@ -115,13 +133,21 @@ def _place(array: Any) -> tuple[Shape, Shape]:
     """Where an operand lies: as it is, or as the copy does that `_laid` makes of it."""
     size, shape = array.itemsize, array.shape
     strides = tuple(step // size for step in array.strides)
-    if strides[3] == 1 and not any(step % EVEN or not step for step in strides[:3]) and not array.data.ptr % ALIGNMENT:
-        return shape, strides
-    return dense((shape, strides))
+    return (shape, strides) if _readable(array) else dense((shape, strides))
+
+
+def _readable(array: Any) -> bool:
+    """Whether cuDNN can read an operand where it lies."""
+    return not array.data.ptr % ALIGNMENT and _fit(array.strides, array.itemsize)
+
+
+@functools.lru_cache(maxsize=1024)
+def _fit(strides: Shape, size: int) -> bool:
+    return strides[3] == size and not any(step % (EVEN * size) or not step for step in strides[:3])
 
 
 def _laid(xp: Any, array: Any, place: tuple[Shape, Shape]) -> Any:
-    if tuple(step // array.itemsize for step in array.strides) == place[1] and not array.data.ptr % ALIGNMENT:
+    if _readable(array):
         return array
     copy = _empty(xp, place, array.dtype)
     copy[...] = array
@@ -154,34 +180,45 @@ def _added(xp: Any, mask: Any, rows: int, dtype: Any) -> tuple[Any, Any]:
     return padded, xp.any(sees, axis=-1, keepdims=True)
 
 
-def find(
-    q: Any, k: Any, v: Any, mask: Any, given: tuple[Any, ...], *, scale: float, causal: bool, dropout: float
-) -> tuple[plans.Plan, Problem] | None:
-    """The plan for operands as they lie; None where there is none.
+Found = tuple[Any, plans.Plan, Problem]
+"""The library, a plan, and what it was built for."""
 
-    Args:
-        given: result and gradient for the gradient of attention, else nothing.
-    """
+_handover = plans.Handover()
+
+
+def find(
+    q: Any, k: Any, v: Any, mask: Any, out: Any, g: Any, scale: float, causal: bool, dropout: float
+) -> Found | None:
+    """The plan for operands as they lie; None where there is none. ``out`` and ``g`` are None in forward."""
     there = library.of(q)
-    if there is None or not settings.enabled or not cuda_settings.cudnn_sdp_enabled() or dropout:
+    if there is None or not settings.enabled or not cuda_settings.cudnn_sdp_enabled() or dropout == 1:
         return None
-    dtype = q.dtype.name
-    scores = math.prod(q.shape[:3]) * k.shape[2]
-    if (
-        dtype not in LOWEST
-        or scores < max(LEAST, 1)
-        or max(q.size, k.size, v.size, scores if mask is not None else 0) >= MOST
-    ):
+    shape = q.shape
+    if shape[0] * shape[1] * shape[2] * k.shape[2] < LEAST:
         return None
-    if not q.shape[3] or not v.shape[3] or any(a.dtype != q.dtype for a in (k, v, *given)):
-        return None
+    arrays = (q, k, v) if out is None else (q, k, v, out, g)
+    key: tuple[Any, ...] = (
+        tuple([(a.shape, a.strides, a.dtype, a.data.ptr % ALIGNMENT) for a in arrays]),
+        None if mask is None else mask.shape,
+        scale,
+        causal,
+        dropout > 0,
+        plans.flags(),
+        there.device(),
+    )
+    entry = plans.look(key)
+    if entry is None:
+        problem = _problem(*arrays, mask=mask, scale=scale, causal=causal, dropout=dropout > 0)
+        entry = plans.keep(key, problem, lambda chosen: build(there, problem, chosen))
+    return None if entry.plan is None else (there, entry.plan, entry.problem)
+
+
+def _problem(q: Any, k: Any, v: Any, *given: Any, mask: Any, scale: float, causal: bool, dropout: bool) -> Problem:
     at = _place(q)
     out, g = map(_place, given) if given else (dense(((*q.shape[:3], v.shape[3]), at[1])), None)
+    kinds = sorted({a.dtype.name for a in (q, k, v, *given)})
     masked = None if mask is None else _mask_place(mask, q.shape[2])
-    problem = Problem(bool(given), dtype, at, _place(k), _place(v), out, g, masked, scale, causal)
-    chosen = plans.choice()
-    plan = plans.plan_for((problem, chosen, there.device()), lambda: build(there, problem, chosen), problem.label)
-    return None if plan is None else (plan, problem)
+    return Problem(bool(given), " and ".join(kinds), at, _place(k), _place(v), out, g, masked, scale, causal, dropout)
 
 
 def build(there: Any, problem: Problem, chosen: plans.Choice) -> plans.Plan:
@@ -190,6 +227,15 @@ def build(there: Any, problem: Problem, chosen: plans.Choice) -> plans.Plan:
     Raises:
         Unsupported: there is none.
     """
+    if problem.dtype not in LOWEST:
+        raise plans.Unsupported(f"attention in {problem.dtype} is left to other kernels")
+    sizes = [math.prod(shape) for shape, _ in (problem.q, problem.k, problem.v, problem.mask or problem.q)]
+    if problem.dropout:
+        sizes.append(math.prod(problem.q[0][:3]) * problem.k[0][2])
+    if not all(sizes):
+        raise plans.Unsupported("there is nothing to compute")
+    if max(sizes) >= MOST:
+        raise plans.Unsupported(f"an array has {max(sizes)} numbers, and less than {MOST} were expected")
     frontend = there.frontend
     return plans.build(
         there,
@@ -201,7 +247,13 @@ def build(there: Any, problem: Problem, chosen: plans.Choice) -> plans.Plan:
     )
 
 
-def _found(found: tuple[plans.Plan, Problem] | None) -> tuple[plans.Plan, Problem]:
+def _drawn(xp: Any, q: Any, k: Any, causal: bool, dropout: float, seed: int, counter: int) -> dict[int, Any]:
+    """The arrays of dropout."""
+    mask = kept(xp, (*q.shape[:3], k.shape[2]), causal, dropout, seed, counter, q)
+    return {KEPT: mask, FACTOR: xp.full(1, 1 / (1 - dropout), "float32")}
+
+
+def _found(found: Found | None) -> Found:
     if found is None:
         raise RuntimeError("cuDNN has no plan for this attention; nnlite.backends.cudnn.explain() says why")
     return found
@@ -214,7 +266,8 @@ def _found(found: tuple[plans.Plan, Problem] | None) -> tuple[plans.Plan, Proble
 def _takes(
     q: Any, k: Any, v: Any, mask: Any, *, scale: float, causal: bool, dropout: float, seed: int, counter: int
 ) -> bool:
-    return find(q, k, v, mask, (), scale=scale, causal=causal, dropout=dropout) is not None
+    given = (q, k, v, mask, None, None, scale, causal, dropout)
+    return _handover.offer(given, find(*given))
 
 
 @kernel("attention", table=OVERRIDES, when=_takes, above=True)
@@ -222,16 +275,19 @@ def attention(
     gpu: Any, q: Any, k: Any, v: Any, mask: Any, *, scale: float, causal: bool, dropout: float, seed: int, counter: int
 ) -> tuple[Any, ...]:
     """One kernel, which never holds more than a tile of the scores."""
-    plan, problem = _found(find(q, k, v, mask, (), scale=scale, causal=causal, dropout=dropout))
+    given = (q, k, v, mask, None, None, scale, causal, dropout)
+    there, plan, problem = _found(_handover.take(given) or find(*given))
     xp = gpu.xp
     out = _empty(xp, problem.out, q.dtype)
     sums = xp.empty((*q.shape[:3], 1), "float32")
     arrays = {Q: _laid(xp, q, problem.q), K: _laid(xp, k, problem.k), V: _laid(xp, v, problem.v), OUT: out, SUMS: sums}
+    if dropout:
+        arrays |= _drawn(xp, q, k, causal, dropout, seed, counter)
     if mask is None:
-        plan.run(library.of(q), xp, arrays)
+        plan.run(there, xp, arrays)
         return out, sums, None
     arrays[MASK], sees = _added(xp, mask, q.shape[2], q.dtype)
-    plan.run(library.of(q), xp, arrays)
+    plan.run(there, xp, arrays)
     # A row that sees nothing has weights of 0, and the logarithm of its sum is inf, so that it has none in backward.
     return xp.where(sees, out, xp.zeros((), out.dtype)), xp.where(sees, sums, xp.full((), math.inf, sums.dtype)), None
 
@@ -253,7 +309,8 @@ def _takes_gradient(
     counter: int,
     wanted: bool,
 ) -> bool:
-    return not wanted and find(q, k, v, mask, (out, g), scale=scale, causal=causal, dropout=dropout) is not None
+    given = (q, k, v, mask, out, g, scale, causal, dropout)
+    return not wanted and _handover.offer(given, find(*given))
 
 
 @kernel("attention_gradient", table=OVERRIDES, when=_takes_gradient, above=True)
@@ -276,7 +333,8 @@ def attention_gradient(
     wanted: bool,
 ) -> tuple[Any, ...]:
     """The weights are computed again from the sums; nothing of the size of the scores is held."""
-    plan, problem = _found(find(q, k, v, mask, (out, g), scale=scale, causal=causal, dropout=dropout))
+    given = (q, k, v, mask, out, g, scale, causal, dropout)
+    there, plan, problem = _found(_handover.take(given) or find(*given))
     xp = gpu.xp
     assert problem.g is not None
     made = [_empty(xp, dense(place), q.dtype) for place in (problem.q, problem.k, problem.v)]
@@ -289,7 +347,10 @@ def attention_gradient(
         SUMS: xp.ascontiguousarray(sums),
         **dict(zip((GQ, GK, GV), made, strict=True)),
     }
+    if dropout:
+        arrays |= _drawn(xp, q, k, causal, dropout, seed, counter)
+        arrays[PART] = xp.full(1, 1 - dropout, "float32")
     if mask is not None:
         arrays[MASK], _ = _added(xp, mask, q.shape[2], q.dtype)
-    plan.run(library.of(q), xp, arrays)
+    plan.run(there, xp, arrays)
     return *made, None

@@ -8,6 +8,7 @@ they do not lie so, cuDNN moves them in its workspace.
 
 from __future__ import annotations
 
+import functools
 from math import prod
 from typing import Any, NamedTuple
 
@@ -115,17 +116,29 @@ def out_sizes(sizes: Shape, kernel: Shape, stride: Shape, padding: Pads, dilatio
 # From arrays to plans
 
 
+@functools.lru_cache(maxsize=1024)
+def _strides(shape: Shape, itemsize: int, channels_last: bool) -> Shape:
+    """The strides in bytes of an array without gaps."""
+    return tuple(step * itemsize for step in steps(shape, channels_last))
+
+
 def _last(array: Any) -> bool:
     """Whether an array lies with its channels last, and in that way only."""
     if array.ndim < 4 or array.flags.c_contiguous:
         return False
-    return array.transpose(0, *range(2, array.ndim), 1).flags.c_contiguous
+    return array.strides == _strides(array.shape, array.itemsize, True)
+
+
+Found = tuple[Any, plans.Plan, Problem]
+"""The library, a plan, and what it was built for."""
+
+_handover = plans.Handover()
 
 
 def find(
-    operation: str, a: Any, b: Any, bias: bool, more: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int
-) -> tuple[plans.Plan, bool] | None:
-    """The plan for two operands as they lie, and whether it has the channels last; None where there is none.
+    operation: str, a: Any, b: Any, bias: Any, more: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int
+) -> Found | None:
+    """The plan for two operands as they lie; None where there is none.
 
     Args:
         more: the sizes that the operands do not tell: of x along its axes for its gradient, of the kernel for the
@@ -134,16 +147,13 @@ def find(
     there = library.of(a)
     if there is None or not settings.enabled:
         return None
-    channels_last = _last(a) or _last(b)
-    chosen = plans.choice()
-    where = there.device()
-    key = (operation, a.shape, b.shape, a.dtype, b.dtype, channels_last, bias, more, stride, padding, dilation, groups)
-    plan = plans.plan_for(
-        (*key, chosen, where),
-        lambda: build(there, _problem(*key), chosen),
-        lambda: _problem(*key).label(),
-    )
-    return None if plan is None else (plan, channels_last)
+    about = (a.shape, b.shape, a.dtype, b.dtype, _last(a) or _last(b), bias is not None)
+    key = (operation, *about, more, stride, padding, dilation, groups, plans.flags(), there.device())
+    entry = plans.look(key)
+    if entry is None:
+        problem = _problem(operation, *about, more, stride, padding, dilation, groups)
+        entry = plans.keep(key, problem, lambda chosen: build(there, problem, chosen))
+    return None if entry.plan is None else (there, entry.plan, entry.problem)
 
 
 def _problem(
@@ -192,30 +202,29 @@ def build(there: Any, problem: Problem, chosen: plans.Choice) -> plans.Plan:
 
 def _laid(xp: Any, array: Any, channels_last: bool) -> Any:
     """An array whose memory holds ``array`` in the layout, without gaps and aligned: itself, or a copy."""
-    laid = array.transpose(0, *range(2, array.ndim), 1) if channels_last else array
-    if not laid.flags.c_contiguous:
-        return xp.ascontiguousarray(laid)
-    return laid.copy() if laid.data.ptr % ALIGNMENT else laid
+    last = channels_last and array.ndim > 1
+    if array.strides == _strides(array.shape, array.itemsize, last) and not array.data.ptr % ALIGNMENT:
+        return array
+    return xp.array(array.transpose(0, *range(2, array.ndim), 1) if last else array, order="C")
 
 
-def _empty(xp: Any, shape: Shape, dtype: Any, channels_last: bool) -> Any:
-    if not channels_last:
-        return xp.empty(shape, dtype)
-    last = len(shape) - 1
-    return xp.empty((shape[0], *shape[2:], shape[1]), dtype).transpose(0, last, *range(1, last))
-
-
-def _run(found: tuple[plans.Plan, bool] | None, gpu: Any, out: tuple[int, Shape], arrays: dict[int, Any]) -> Any:
-    """Run a plan on ``arrays``, given by number; ``out`` is the number and the shape of the result."""
+def _run(found: Found | None, gpu: Any, number: int, arrays: dict[int, Any]) -> Any:
+    """Run a plan on ``arrays``, given by number; the result is the array of ``number``."""
     if found is None:
         raise RuntimeError("cuDNN has no plan for this convolution; nnlite.backends.cudnn.explain() says why")
-    (plan, channels_last), xp = found, gpu.xp
-    first = next(iter(arrays.values()))
-    laid = {number: _laid(xp, a, channels_last and a.ndim > 1) for number, a in arrays.items()}
-    number, shape = out
-    laid[number] = result = _empty(xp, shape, first.dtype, channels_last)
-    plan.run(library.of(first), xp, laid)
-    return result
+    (there, plan, problem), xp = found, gpu.xp
+    last = problem.channels_last
+    laid = {position: _laid(xp, array, last) for position, array in arrays.items()}
+    shape = problem.y if number == Y else problem.x if number == X else problem.weight
+    dtype = laid[WEIGHT if number != WEIGHT else X].dtype
+    if last:
+        end = len(shape) - 1
+        out = xp.empty((shape[0], *shape[2:], shape[1]), dtype).transpose(0, end, *range(1, end))
+    else:
+        out = xp.empty(shape, dtype)
+    laid[number] = out
+    plan.run(there, xp, laid)
+    return out
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -223,7 +232,8 @@ def _run(found: tuple[plans.Plan, bool] | None, gpu: Any, out: tuple[int, Shape]
 
 
 def _takes(x: Any, weight: Any, bias: Any, *, stride: Shape, padding: Pads, dilation: Shape, groups: int) -> bool:
-    return find("convolution", x, weight, bias is not None, (), stride, padding, dilation, groups) is not None
+    given = ("convolution", x, weight, bias, (), stride, padding, dilation, groups)
+    return _handover.offer(given, find(*given))
 
 
 @kernel("convolution", table=OVERRIDES, when=_takes, above=True)
@@ -231,16 +241,16 @@ def convolution(
     gpu: Any, x: Any, weight: Any, bias: Any, *, stride: Shape, padding: Pads, dilation: Shape, groups: int
 ) -> Any:
     """One plan with the bias added in it, before the one rounding of 16-bit numbers."""
-    found = find("convolution", x, weight, bias is not None, (), stride, padding, dilation, groups)
-    shape = (x.shape[0], weight.shape[0], *out_sizes(x.shape[2:], weight.shape[2:], stride, padding, dilation))
+    given = ("convolution", x, weight, bias, (), stride, padding, dilation, groups)
     arrays = {X: x, WEIGHT: weight} if bias is None else {X: x, WEIGHT: weight, BIAS: bias}
-    return _run(found, gpu, (Y, shape), arrays)
+    return _run(_handover.take(given) or find(*given), gpu, Y, arrays)
 
 
 def _takes_input(
     g: Any, weight: Any, *, sizes: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int
 ) -> bool:
-    return find("convolution_input", g, weight, False, sizes, stride, padding, dilation, groups) is not None
+    given = ("convolution_input", g, weight, None, sizes, stride, padding, dilation, groups)
+    return _handover.offer(given, find(*given))
 
 
 @kernel("convolution_input", table=OVERRIDES, when=_takes_input, above=True)
@@ -248,12 +258,13 @@ def convolution_input(
     gpu: Any, g: Any, weight: Any, *, sizes: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int
 ) -> Any:
     """cuDNN's "data gradient"."""
-    found = find("convolution_input", g, weight, False, sizes, stride, padding, dilation, groups)
-    return _run(found, gpu, (X, (g.shape[0], weight.shape[1] * groups, *sizes)), {Y: g, WEIGHT: weight})
+    given = ("convolution_input", g, weight, None, sizes, stride, padding, dilation, groups)
+    return _run(_handover.take(given) or find(*given), gpu, X, {Y: g, WEIGHT: weight})
 
 
 def _takes_weight(x: Any, g: Any, *, kernel: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int) -> bool:
-    return find("convolution_weight", x, g, False, kernel, stride, padding, dilation, groups) is not None
+    given = ("convolution_weight", x, g, None, kernel, stride, padding, dilation, groups)
+    return _handover.offer(given, find(*given))
 
 
 @kernel("convolution_weight", table=OVERRIDES, when=_takes_weight, above=True)
@@ -261,5 +272,5 @@ def convolution_weight(
     gpu: Any, x: Any, g: Any, *, kernel: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int
 ) -> Any:
     """cuDNN's "filter gradient"."""
-    found = find("convolution_weight", x, g, False, kernel, stride, padding, dilation, groups)
-    return _run(found, gpu, (WEIGHT, (g.shape[1], x.shape[1] // groups, *kernel)), {X: x, Y: g})
+    given = ("convolution_weight", x, g, None, kernel, stride, padding, dilation, groups)
+    return _run(_handover.take(given) or find(*given), gpu, WEIGHT, {X: x, Y: g})

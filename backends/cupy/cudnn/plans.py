@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from operator import is_
 from typing import Any, NamedTuple
 
 from ... import cudnn as settings
@@ -35,13 +36,21 @@ class Choice(NamedTuple):
     """How many plans are measured: 1 without a benchmark, None for all."""
 
 
-def choice() -> Choice:
-    """The settings at this moment: those of ``nnlite.backends.cudnn``, and ``use_deterministic_algorithms``."""
-    return Choice(
+def flags() -> tuple[Any, ...]:
+    """The settings at this moment, as they stand in ``nnlite.backends.cudnn``; a part of the key of a plan."""
+    return (
         settings.deterministic or mode.on,
-        settings.allow_tf32 and settings.fp32_precision != "ieee",
-        (settings.benchmark_limit or None) if settings.benchmark else 1,
+        settings.allow_tf32,
+        settings.fp32_precision,
+        settings.benchmark,
+        settings.benchmark_limit,
     )
+
+
+def choice() -> Choice:
+    """What the settings ask for."""
+    deterministic, tf32, precision, benchmark, limit = flags()
+    return Choice(deterministic, tf32 and precision != "ieee", (limit or None) if benchmark else 1)
 
 
 def compute_type(frontend: Any, dtype: str) -> Any:
@@ -223,39 +232,74 @@ def _plans(frontend: Any, graph: Any, dtype: str, chosen: Choice, every: bool) -
     return rivals or reason
 
 
+class Entry:
+    """What is kept for a key: a plan and what it was built for. The plan is None where there is none."""
+
+    __slots__ = ("plan", "problem")
+
+    def __init__(self, plan: Plan | None, problem: Any) -> None:
+        self.plan = plan
+        self.problem = problem
+
+
 class _Kept(threading.local):
-    """A thread's plans, since plans are not made for several threads at once; None where there is none."""
+    """A thread's entries, since plans are not made for several threads at once."""
 
     def __init__(self) -> None:
-        self.plans: dict[Any, Plan | None] = {}
+        self.entries: dict[Any, Entry] = {}
 
 
 _kept = _Kept()
 
 
-def plan_for(key: Any, make: Callable[[], Plan], label: Callable[[], str]) -> Plan | None:
-    """The plan kept under a key, or the one that ``make`` builds; None where it raises Unsupported."""
-    plans = _kept.plans
-    if key in plans:
-        return plans[key]
+def look(key: Any) -> Entry | None:
+    """What is kept under a key."""
+    return _kept.entries.get(key)
+
+
+def keep(key: Any, problem: Any, make: Callable[[Choice], Plan]) -> Entry:
+    """Build a plan and keep it. Where there is none that is kept, and the reason for ``explain()``."""
     plan: Plan | None = None
     try:
-        plan = make()
+        plan = make(choice())
     except Unsupported as error:
         if len(refused) < REASONS:
-            refused[label()] = str(error)
-    if len(plans) >= KEPT:
-        del plans[next(iter(plans))]
-    plans[key] = plan
-    return plan
+            refused[problem.label()] = str(error)
+    entries = _kept.entries
+    if len(entries) >= KEPT:
+        del entries[next(iter(entries))]
+    entries[key] = found = Entry(plan, problem)
+    return found
 
 
 def kept() -> list[Plan]:
     """This thread's plans."""
-    return [plan for plan in _kept.plans.values() if plan is not None]
+    return [entry.plan for entry in _kept.entries.values() if entry.plan is not None]
 
 
 def forget() -> None:
     """Drop this thread's plans, and the reasons of refusals."""
-    _kept.plans.clear()
+    _kept.entries.clear()
     refused.clear()
+
+
+class Handover(threading.local):
+    """What a condition found, for the kernel that is called next with the same arguments."""
+
+    arguments: tuple[Any, ...] = ()
+    found: Any = None
+
+    def offer(self, arguments: tuple[Any, ...], found: Any) -> bool:
+        """Keep what was found for these arguments; whether there is anything."""
+        if found is None:
+            return False
+        self.arguments, self.found = arguments, found
+        return True
+
+    def take(self, arguments: tuple[Any, ...]) -> Any:
+        """What was offered for the very same arguments; None otherwise. It is kept no longer."""
+        given, found = self.arguments, self.found
+        self.arguments, self.found = (), None
+        if len(given) == len(arguments) and all(map(is_, given, arguments)):
+            return found
+        return None
