@@ -74,9 +74,7 @@ def no_memory(
         parts.append(f"{place} has a total capacity of {amount(total)} of which {amount(free)} is free.")
         others = total - free - reserved
         if others > max(reserved, total // 4):
-            parts.append(
-                f"{amount(others)} are not this program's tensors: other processes may hold them."
-            )
+            parts.append(f"{amount(others)} are not this program's tensors: other processes may hold them.")
     if limit:
         parts.append(f"{amount(limit)} allowed.")
     parts.append(

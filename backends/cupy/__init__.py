@@ -17,6 +17,7 @@ from ..capture import refuse_upload
 from ..deferred import DeferringBackend
 from ..errors import two_devices
 from ..registry import register_backend
+from ..release import on_low_memory
 from .capture import CudaCapture, GraphPool
 from .errors import closed, explain, fatal, missing_package, translated
 from .launch import on_cupy
@@ -397,4 +398,5 @@ def register() -> None:
         raise DeviceUnavailableError(reason)
     cupy = importlib.import_module("cupy")
     backend = CupyBackend(cupy)
+    on_low_memory(lambda: cupy.fft.config.get_plan_cache().clear())  # plans of cuFFT hold memory to work in
     register_backend(backend, equip(backend, on_cupy(cupy, backend.xp)))

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from ..capture import current
 from ..errors import OutOfMemoryError, no_memory
 from ..release import release
 
@@ -81,7 +82,7 @@ class PoolMemory:
         def malloc(size: int) -> Any:
             # No lock: nothing between a comparison and its assignment lets another thread run. A peak that lasts less
             # than the step from one thread to the next may go unseen.
-            if leaving or waiting:
+            if (leaving or waiting) and current.capture is None:  # a graph would take the events in
                 self.lent.settle()
             try:
                 pointer = take(size)
