@@ -26,8 +26,10 @@ FAMILIES = (
     "embedding",
     "updates",
     "gradients",
+    "cudnn",
 )
-"""The modules of this package that hold wrappers; most have a source of the same name in ``kernels/``."""
+"""The modules of this package that hold wrappers; most have a source of the same name in ``kernels/``.
+The last one is above all others."""
 
 
 def equip(backend: Any, gpu: Any) -> dict[str, Override]:
