@@ -57,16 +57,12 @@ class DeferringBackend(Backend):
         if not index.size:
             return
         low = -size if low is None else low
-        capture = current.capture
-        if self.record is not None and (capture is None or self.record.ready(index)):
-            self.record.look(index, low, size, function, error, passed)
-            if capture is not None:
-                capture.looks = True
-            return
+        if self.record is not None and self.record.ready(index):
+            return self.record.look(index, low, size, function, error, passed)
         if passed is not None:
             index = index * (index != passed)
-        if capture is not None:
-            return capture.check(index, low, size, function, error)
+        if current.capture is not None:
+            return current.capture.check(index, low, size, function, error)
         self.pending.append((index.min(), index.max(), low, size, function, error))
         if len(self.pending) >= _MOST:
             self.raise_pending()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..base import index_message
+from ..capture import current
 from .launch import THREADS, blocks_for
 
 _LIMITS = np.iinfo(np.int64)
@@ -32,25 +33,32 @@ class Record:
         self._known: list[tuple[str, type[Exception]]] = []
 
     def ready(self, index: Any) -> bool:
-        """Whether there is an array on the device of ``index``: a graph that is captured cannot make one."""
-        return self._backend.index_of(index) in self._arrays
+        """Whether it can look at ``index`` now: a graph that is captured cannot make the array on its device."""
+        return current.capture is None or self._backend.index_of(index) in self._arrays
 
     def look(
         self, index: Any, low: int, size: int, function: str, error: type[Exception], passed: int | None = None
     ) -> None:
         """Note an index outside [low, size) that is not ``passed``. Does not wait for the device."""
+        array, number = self.for_kernel(index, function, error)
+        if index.dtype.name not in ("int32", "int64"):
+            index = index.astype("int64")
+        range_of = (low, size, np.int32(passed is not None), passed or 0)
+        with self._backend.use(self._backend.index_of(index)):
+            index = self._gpu.xp.ascontiguousarray(index)
+            arguments = (index, index.size, *range_of, array, number)
+            self._gpu.launch("checks", "check_index", blocks_for(index.size), THREADS, *arguments, K=index.dtype)
+
+    def for_kernel(self, index: Any, function: str, error: type[Exception]) -> tuple[Any, int]:
+        """What a kernel that looks at ``index`` on its way takes for ``note_bad``: the array and the check's number."""
         device = self._backend.index_of(index)
         array = self._arrays.get(device)
         if array is None:
             array = self._arrays[device] = self._backend.from_host(_NOTHING, device)
-        if index.dtype.name not in ("int32", "int64"):
-            index = index.astype("int64")
-        range_of = (low, size, np.int32(passed is not None), passed or 0)
-        with self._backend.use(device):
-            index = self._gpu.xp.ascontiguousarray(index)
-            arguments = (index, index.size, *range_of, array, self._number(function, error))
-            self._gpu.launch("checks", "check_index", blocks_for(index.size), THREADS, *arguments, K=index.dtype)
         self.due = True
+        if current.capture is not None:
+            current.capture.looks = True
+        return array, self._number(function, error)
 
     def _number(self, function: str, error: type[Exception]) -> int:
         number = self._numbers.get((function, error))

@@ -45,11 +45,11 @@ def _pieces(row: int, *arrays: Any) -> tuple[str, int]:
 def _move(gpu: Any, function: str, x: Any, where: Places, values: Any) -> None:
     """Start ``gather`` (to ``values``) or ``put`` (from there)."""
     kind, row = _pieces(where.row, x, values)
-    total = where.lead * where.count * row
+    total = where.lead * where.total * row
     if not total:
         return
     x, values = (a.reshape(-1).view(kind) for a in (x, values))
-    arguments = (x, where.places, values, total, where.size, where.count, row)
+    arguments = (x, where.places, values, total, where.size, where.total, row)
     gpu.launch("indexing", function, blocks_for(total), THREADS, *arguments, U=kind, I=counter(x.size, total))
 
 
@@ -60,14 +60,14 @@ def gather(gpu: Any, x: Any, where: Places) -> Any:
     return out
 
 
-def _move_along(gpu: Any, function: str, x: Any, where: Any, axis: int, values: Any) -> None:
+def _move_along(gpu: Any, function: str, x: Any, where: Any, axis: int, values: Any, *more: Any) -> None:
     if not where.size:
         return
     size, inner = line(x, axis)
     kind = f"uint{8 * x.itemsize}"
     arguments = (x.view(kind), whole(gpu, where, where.shape), values.view(kind), where.size, where.shape[axis])
     big = counter(x.size, where.size)
-    gpu.launch("indexing", function, blocks_for(where.size), THREADS, *arguments, size, inner, U=kind, I=big)
+    gpu.launch("indexing", function, blocks_for(where.size), THREADS, *arguments, size, inner, *more, U=kind, I=big)
 
 
 class _Space:
@@ -93,12 +93,17 @@ def _takes_along(x: Any, where: Any, *, axis: int, function: str = "") -> bool:
 
 @kernel("take_along_axis", table=OVERRIDES, when=_takes_along)
 def take_along_axis(gpu: Any, x: Any, where: Any, *, axis: int, function: str = "") -> Any:
-    """One launch, and one for the check: no arrays of the other axes' positions are made."""
+    """One launch, which looks at the positions on its way; no arrays of the other axes' positions are made."""
+    looks: tuple[Any, int] = None, 0
     if function:
-        tables[type(x)].backend_.check_index(where, x.shape[axis], function, RuntimeError, low=0)
+        backend: Any = tables[type(x)].backend_
+        if backend.record is not None and backend.record.ready(where):
+            looks = backend.record.for_kernel(where, function, RuntimeError)
+        else:
+            backend.check_index(where, x.shape[axis], function, RuntimeError, low=0)
     x = gpu.xp.ascontiguousarray(x)
     out = gpu.xp.empty(where.shape, x.dtype)
-    _move_along(gpu, "gather_along", x, where, axis % x.ndim, out)
+    _move_along(gpu, "gather_along", x, where, axis % x.ndim, out, *looks)
     return out
 
 
@@ -153,7 +158,7 @@ def combine(gpu: Any, x: Any, index: Any, values: Any, kind: str) -> None:
     """Combine values with what stands in ``x`` at an index that `positions.takes` is true for, in place."""
     ordered = kind == "add" and (x.dtype.name in HALF or (deterministic.mode.on and x.dtype.kind == "f"))
     where = places_of(gpu, x, index, made=ordered)
-    if not where.count:
+    if not where.total:
         return
     values, one = _values(gpu, values, where.shape, x.dtype)
     if ordered:
@@ -175,9 +180,9 @@ def _values(gpu: Any, values: Any, shape: tuple[int, ...], dtype: Any) -> tuple[
 
 def add_at_once(gpu: Any, x: Any, where: Places, values: Any, one: bool, kind: int, skip: int = -1) -> None:
     """One launch of atomic operations."""
-    total = where.lead * where.count * where.row
+    total = where.lead * where.total * where.row
     if total:
-        arguments = (x, where.places, values, np.int32(one), np.int32(kind), total, where.size, where.count, where.row)
+        arguments = (x, where.places, values, np.int32(one), np.int32(kind), total, where.size, where.total, where.row)
         big = counter(x.size, total)
         gpu.launch("scatter", "scatter", blocks_for(total), THREADS, *arguments, skip, T=x.dtype, I=big)
 
@@ -188,7 +193,7 @@ def add_in_order(gpu: Any, x: Any, where: Places, values: Any, one: bool, skip: 
 
     Reads each value once; the sums of runs that go over several chunks take an eighth of the values' memory.
     """
-    lead, size, count, row = where.lead, where.size, where.count, where.row
+    lead, size, count, row = where.lead, where.size, where.total, where.row
     keys, order = in_order(gpu, where.places.reshape(-1), size)
     chunks = -(-count // CHUNK)
     total = lead * chunks * row

@@ -55,7 +55,7 @@ class Places(NamedTuple):
     plain: bool
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         return self.places.size
 
 

@@ -8,6 +8,7 @@ from on_emulator import ANY_KIND, KINDS, check, close, generic, needs_compiler, 
 
 from nnlite.backends import backend_for, deterministic
 from nnlite.backends.cupy import indexing, positions
+from nnlite.backends.cupy.checks import Record
 from nnlite.backends.cupy.indexing import Scatter
 from nnlite.backends.cupy.launch import Gpu
 from nnlite.backends.strict import xp
@@ -161,12 +162,17 @@ def test_along_an_axis(shape, of_where, axis, dtype):
     np.testing.assert_array_equal(picked, wanted)
 
 
-def test_positions_along_an_axis_are_checked_for_a_function():
+@pytest.mark.parametrize("by_kernel", [False, True])
+def test_positions_along_an_axis_are_checked_for_a_function(by_kernel, monkeypatch):
     x, strict = numbers("float32", 3, 2), backend_for("strict")
+    monkeypatch.setattr(strict, "record", Record(gpu(), strict) if by_kernel else None)
     run("take_along_axis", x, np.array([[2, 0]]), axis=0, function="gather")
     strict.synchronize()
     run("take_along_axis", x, np.array([[3, 0]]), axis=-2, function="gather")
     with pytest.raises(RuntimeError, match=r"gather\(\): index 3 is out of bounds for dimension with size 3"):
+        strict.synchronize()
+    run("take_along_axis", x, np.array([[-1, 0]]), axis=0, function="gather")
+    with pytest.raises(RuntimeError, match=r"index -1 .*expected 0 to 2"):
         strict.synchronize()
 
 

@@ -4,6 +4,7 @@
 // ``U`` is a piece of memory: the kernels only move, so any dtype goes in the largest pieces that its rows are made of.
 // One thread for each piece, neighbours side by side within a row, in steps of the whole grid: reading and writing are
 // coalesced where rows are long, and the positions come from the cache.
+#include "checks.cuh"
 #include "places.cuh"
 
 // out[l, j, r] = x[l, places[j], r] for x (lead, size, row), out (lead, count, row).
@@ -24,11 +25,15 @@ extern "C" __global__ void put(U* x, const i64* places, const U* values, i64 tot
     }
 }
 
-// out = what x (outer, size, inner) has at ``where`` (outer, k, inner) along its middle axis.
-extern "C" __global__ void gather_along(const U* x, const i64* where, U* out, i64 total, i64 k, i64 size, i64 inner) {
+// out = what x (outer, size, inner) has at ``where`` (outer, k, inner) along its middle axis. record: null, or where it
+// notes a position outside [0, size).
+extern "C" __global__ void gather_along(const U* x, const i64* where, U* out, i64 total, i64 k, i64 size, i64 inner,
+                                        i64* record, i64 number) {
     for (I i = (I)first_place(); i < (I)total; i += (I)place_step()) {
         const I b = i % (I)inner, outer = i / (I)inner / (I)k;
-        out[i] = x[(outer * (I)size + (I)place_of(where[i], size)) * (I)inner + b];
+        const i64 at = where[i];
+        if (record && (at < 0 || at >= size)) note_bad(record, number, 0, size, at);
+        out[i] = x[(outer * (I)size + (I)place_of(at, size)) * (I)inner + b];
     }
 }
 
