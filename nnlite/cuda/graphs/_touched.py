@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,11 @@ MAY_BE_FED = ("lr", "momentum", "betas")
 of the host costs the captured step less."""
 
 
+_OF_SCHEDULES = frozenset(["params", "param_names", "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum",
+                           "swa_lr"])  # fmt: skip
+"""Entries of groups that no step looks at."""
+
+
 class Touched:
     """The modules, parameters and optimizers that a step was seen to use."""
 
@@ -27,6 +33,9 @@ class Touched:
         self.optimizers: dict[int, Any] = {}
         self.parameters: list[Any] = []
         self.fed: dict[int, list[list[str]]] = {}
+        self.number = 0
+        self._numbers: dict[Any, int] = {}
+        self._known: _Known | None = None
         self._options: tuple[Any, ...] = ()
         self._stepped: set[int] = set()
         self._scaled: set[int] = set()
@@ -66,6 +75,7 @@ class Touched:
             grad_scaler.watchers.append(see_scaler)
             stack.callback(grad_scaler.watchers.remove, see_scaler)
             yield
+        self._known = None
         self._find_parameters()
 
     def _find_parameters(self) -> None:
@@ -82,17 +92,26 @@ class Touched:
 
     # What decides on a graph
 
-    def modes(self) -> tuple[Any, ...]:
-        """Everything that is no argument and that the host looks at: another one needs another graph."""
-        lower = tuple(sorted((k, autocast.dtypes[k].name) for k, on in autocast.enabled.items() if on))
-        return (
-            mode.grad,
-            mode.inference,
-            lower,
-            tuple([m.training for m in self.modules.values()]),
-            tuple([p._node is None for p in self.parameters]),
-            self.options(),
-        )
+    def look(self) -> bool:
+        """Look at everything that is no argument and that the host decides by; ``number`` then stands for it.
+
+        Returns:
+            Whether optimizers take more from the device than they did, so that older graphs are of no use.
+        """
+        if self._known is not None and self._known.is_so():
+            return False
+        more = self._feed_more()
+        self._known = _Known(self)
+        self.number = self._numbers.setdefault((*self._known.modes, self.options()), len(self._numbers))
+        return more
+
+    def host_options(self) -> Iterator[tuple[dict[str, Any], str, Any]]:
+        """The options that are numbers of the host: group, name, value."""
+        for optimizer in self.optimizers.values():
+            for group, fed in self._groups(optimizer):
+                for name, value in group.items():
+                    if name not in fed and name not in _OF_SCHEDULES:
+                        yield group, name, value
 
     def options(self) -> tuple[Any, ...]:
         """The options of all optimizers that are numbers of the host."""
@@ -119,13 +138,14 @@ class Touched:
             known = self.fed.get(id(optimizer))
             if hasattr(optimizer, "_feed") and (known is None or len(known) != len(groups) or optimizer._fed is None):
                 self._feed(optimizer, [[n for n in FED_FROM_THE_START if can_be_fed(g, n)] for g in groups])
+        self._known = None
         self._options = self.options()
 
     def _feed(self, optimizer: Any, names: list[list[str]]) -> None:
         self.fed[id(optimizer)] = names
         optimizer._feed(names)
 
-    def feed_more(self) -> bool:
+    def _feed_more(self) -> bool:
         """Whether options have changed that can be taken from the device too, which they are then from now on."""
         before, now = self._options, self.options()
         self._options = now
@@ -166,16 +186,29 @@ class Touched:
 
     def held(self) -> list[tuple[Any, Any, str]]:
         """Tensors whose memory a graph uses: the tensor, its array, what it is called."""
-        found = [(p, p._a, "a parameter") for p in self.parameters]
-        for module in self.modules.values():
-            for name, buffer in module._buffers.items():
-                if buffer is not None:
-                    found.append((buffer, buffer._a, f"the buffer {name!r} of {type(module).__name__}"))
+        found = self._held_by_modules()
         for optimizer in self.optimizers.values():
             for state in optimizer.state.values():
                 for key, value in state.items() if isinstance(state, dict) else ():
                     if hasattr(value, "_a"):
                         found.append((value, value._a, f"{key!r} of {type(optimizer).__name__}'s state"))
+        return found
+
+    def held_shortly(self) -> list[tuple[Any, Any, str]]:
+        """As `held`, with one tensor of the state of each parameter: what moves one moves all."""
+        found = self._held_by_modules()
+        for optimizer in self.optimizers.values():
+            for state in optimizer.state.values():
+                large = [v for v in state.values() if getattr(v, "_a", None) is not None and v._a.ndim]
+                found += [(v, v._a, "") for v in large[:1]]
+        return found
+
+    def _held_by_modules(self) -> list[tuple[Any, Any, str]]:
+        found = [(p, p._a, "a parameter") for p in self.parameters]
+        for module in self.modules.values():
+            for name, buffer in module._buffers.items():
+                if buffer is not None:
+                    found.append((buffer, buffer._a, f"the buffer {name!r} of {type(module).__name__}"))
         return found
 
     def settle(self) -> None:
@@ -197,15 +230,41 @@ class Touched:
         return found
 
 
+class _Known:
+    """What the host decided by when it was last looked at, in a form that is soon compared."""
+
+    def __init__(self, touched: Touched) -> None:
+        self._modules, self._parameters = list(touched.modules.values()), touched.parameters
+        self._groups = [(o, o.param_groups, len(o.param_groups)) for o in touched.optimizers.values()]
+        self._options = list(touched.host_options())
+        self.modes = self._modes()
+
+    def _modes(self) -> tuple[Any, ...]:
+        lower = tuple(sorted((k, autocast.dtypes[k].name) for k, on in autocast.enabled.items() if on))
+        training = tuple([m.training for m in self._modules])
+        return mode.grad, mode.inference, lower, training, tuple([p._node is None for p in self._parameters])
+
+    def is_so(self) -> bool:
+        """Whether nothing is different now."""
+        return (
+            all(o.param_groups is groups and len(groups) == n for o, groups, n in self._groups)
+            and all(group.get(name) is value for group, name, value in self._options)
+            and self._modes() == self.modes
+        )
+
+
 class Memory:
     """Where tensors are: those of `Touched.held` and `Touched.owners`."""
 
     def __init__(self, held: list[tuple[Any, Any, str]], owners: list[tuple[dict[Any, Any], Any, Any]]) -> None:
         self.held, self.owners = held, owners
+        self._tensors, self._arrays = [t for t, _, _ in held], [a for _, a, _ in held]
+        self._places, self._values = [(space, key) for space, key, _ in owners], [v for _, _, v in owners]
 
     def is_same(self) -> bool:
         """Whether each is the same tensor with the same array."""
-        return all(t._a is a for t, a, _ in self.held) and all(s.get(k) is v for s, k, v in self.owners)
+        arrays, values = [t._a for t in self._tensors], [space.get(key) for space, key in self._places]
+        return all(map(is_, arrays, self._arrays)) and all(map(is_, values, self._values))
 
     def check(self) -> None:
         """Raise CaptureError where the step put another tensor in the place of one that the next step needs."""
@@ -227,8 +286,7 @@ def can_be_fed(group: dict[str, Any], name: str) -> bool:
 def _options_of(group: dict[str, Any], fed: list[str]) -> tuple[Any, ...]:
     found = []
     for name, value in group.items():
-        if name not in fed and name not in ("params", "param_names", "initial_lr", "max_lr", "min_lr",
-                                            "max_momentum", "base_momentum", "swa_lr"):  # fmt: skip
+        if name not in fed and name not in _OF_SCHEDULES:
             kept = value if isinstance(value, int | float | str | bool | tuple | type(None)) else id(value)
             found.append((name, kept))
     return tuple(found)

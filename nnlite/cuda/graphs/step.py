@@ -9,7 +9,8 @@ from typing import Any
 
 from ..._core.autocast import autocast
 from ..._core.grad_mode import no_grad
-from ..._core.tensor_base import TensorBase
+from ..._core.tensor_base import TensorBase, wrap
+from ...backends import backend_of
 from ...backends.capture import capturing, current
 from ._touched import Memory, Touched
 from .graph import place_of
@@ -51,9 +52,9 @@ class CompiledStep:
         place = self._place_for(leaves)
         if place is None or current.capture is not None:
             return self._step(*args, **kwargs)
-        if self._touched.feed_more():
+        if self._touched.look():
             self._graphs.clear()
-        warm = (form, self._touched.modes())
+        warm = (form, self._touched.number)
         if self._calls.get(warm, 0) < self._warmup:
             return self._warm_up(form, args, kwargs)
         key = (*warm, self._touched.gradients())
@@ -72,8 +73,9 @@ class CompiledStep:
         if self._place is not None:
             return None if self._place[0].name == "cpu" else self._place
         for tensor in (*leaves, *self._touched.parameters[:1]):
-            if tensor.device.type != "cpu":
-                return place_of(tensor.device)
+            backend = backend_of(tensor._a)
+            if backend.name != "cpu":
+                return backend, backend.index_of(tensor._a)
         return None
 
     def _warm_up(self, form: Any, args: Any, kwargs: Any) -> Any:
@@ -92,7 +94,8 @@ class CompiledStep:
         touched.feed()
         touched.settle()
         if touched.all_stepped():
-            warm = (form, touched.modes())
+            touched.look()
+            warm = (form, touched.number)
             self._calls[warm] = self._calls.get(warm, 0) + 1
             self._check_counts(counts, touched.host_counts(), self._calls[warm])
         return result
@@ -139,13 +142,14 @@ class _Graph:
         static = iter(self._inputs)
         args, kwargs = _with_leaves((args, kwargs), static)
         versions = [t._vc[0] for t in self._inputs]
-        self._memory = Memory(touched.held(), touched.owners())
+        memory = Memory(touched.held(), touched.owners())
+        self._memory = Memory(touched.held_shortly(), touched.owners())
         before = [p._grad for p in touched.parameters]
         autocast.cache.clear()
         try:
             with self._backend.on_side_stream(self._index), capturing(self._graph):
                 self._output = self._step(*args, **kwargs)
-                self._memory.check()
+                memory.check()
         except BaseException:
             for p, gradient in zip(touched.parameters, before, strict=True):
                 p._grad = gradient
@@ -169,7 +173,9 @@ class _Graph:
         """The step with these arguments."""
         with no_grad(), self._backend.use(self._index):
             for static, given in zip(self._inputs, leaves, strict=True):
-                if static is not given:
+                if type(given._a) is self._backend.array_type:
+                    static._a[...] = given._a
+                else:
                     static.copy_(given)
             self._graph.replay()
             for i in self._written:
@@ -229,7 +235,7 @@ def _with_leaves(value: Any, leaves: Any) -> Any:
 def _copied(value: Any) -> Any:
     """The outputs of a graph, which its next replay writes over, in memory of their own."""
     if isinstance(value, TensorBase):
-        return value.detach().clone()
+        return wrap(value._a.copy())
     if isinstance(value, tuple | list):
         parts = [_copied(item) for item in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
