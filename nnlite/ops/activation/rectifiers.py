@@ -35,7 +35,9 @@ def _leaky_body(xp: Any, x: Any, *, slope: float) -> Any:
 
 
 _leaky_relu = formula(_leaky_gradient, name="leaky_relu", kernel="leaky_relu_backward")(_leaky_body)
-_rrelu_fixed = formula(_leaky_gradient, name="rrelu_fixed", title="RreluWithNoiseBackward0")(_leaky_body)
+_rrelu_fixed = formula(
+    _leaky_gradient, name="rrelu_fixed", title="RreluWithNoiseBackward0", kernel="rrelu_fixed_backward"
+)(_leaky_body)
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
@@ -206,7 +208,7 @@ def _elu_body(xp: Any, x: Any, *, alpha: float, scale: float, input_scale: float
 
 
 _elu = formula(_elu_gradient, name="elu", kernel="elu_backward")(_elu_body)
-_celu = formula(_elu_gradient, name="celu")(_elu_body)
+_celu = formula(_elu_gradient, name="celu", kernel="celu_backward")(_elu_body)
 
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
@@ -288,7 +290,7 @@ def _hardtanh_gradient(f: Any, g: Any, x: Any, *, low: float, high: float) -> An
     return f.zero_where(g, ~((x > low) & (x < high)))
 
 
-@formula(_hardtanh_gradient)
+@formula(_hardtanh_gradient, kernel="hardtanh_backward")
 def _hardtanh(xp: Any, x: Any, *, low: float, high: float) -> Any:
     return xp.minimum(xp.maximum(x, low), high)
 
@@ -350,7 +352,7 @@ def _hardsigmoid_gradient(f: Any, g: Any, x: Any) -> Any:
     return f.zero_where(g * (1 / 6), ~((x > -3) & (x < 3)))
 
 
-@formula(_hardsigmoid_gradient)
+@formula(_hardsigmoid_gradient, kernel="hardsigmoid_backward")
 def _hardsigmoid(xp: Any, x: Any) -> Any:
     return xp.minimum(xp.maximum(x + 3, 0), 6) / 6
 
@@ -410,7 +412,7 @@ def _threshold_gradient(f: Any, g: Any, x: Any, *, threshold: float, value: floa
     return f.zero_where(g, x <= threshold)
 
 
-@formula(_threshold_gradient)
+@formula(_threshold_gradient, kernel="threshold_backward")
 def _threshold(xp: Any, x: Any, *, threshold: float, value: float) -> Any:
     if value == threshold:
         return xp.maximum(x, value)
@@ -449,12 +451,12 @@ def _shrink_gradient(f: Any, g: Any, x: Any, *, lambd: float) -> Any:
     return f.zero_where(g, ~((x < -lambd) | (x > lambd)))
 
 
-@formula(_shrink_gradient)
+@formula(_shrink_gradient, kernel="hardshrink_backward")
 def _hardshrink(xp: Any, x: Any, *, lambd: float) -> Any:
     return tables[type(x)].zero_where(x, (x >= -lambd) & (x <= lambd))
 
 
-@formula(_shrink_gradient)
+@formula(_shrink_gradient, kernel="softshrink_backward")
 def _softshrink(xp: Any, x: Any, *, lambd: float) -> Any:
     return x - xp.minimum(xp.maximum(x, -lambd), lambd)
 

@@ -123,7 +123,7 @@ def _mish_gradient(f: Any, g: Any, x: Any) -> Any:
     return g * (t + x * f.sigmoid(x) * (1 - t) * (1 + t))
 
 
-@formula(_mish_gradient)
+@formula(_mish_gradient, kernel="mish_backward")
 def _mish(xp: Any, x: Any) -> Any:
     e = xp.exp(xp.minimum(x, 40))
     n = e * (e + 2)
@@ -167,7 +167,7 @@ def _softplus_gradient(f: Any, g: Any, x: Any, *, beta: float, threshold: float)
     return slope if _exact(x, threshold) else f.where(z > threshold, g, slope)
 
 
-@formula(_softplus_gradient)
+@formula(_softplus_gradient, kernel="softplus_backward")
 def _softplus(xp: Any, x: Any, *, beta: float, threshold: float) -> Any:
     z = x * beta if beta != 1 else x
     soft = xp.log1p(xp.exp(-xp.absolute(z))) + xp.maximum(z, 0)  # log(1 + e^z) without overflow
@@ -203,7 +203,7 @@ def _logsigmoid_gradient(f: Any, g: Any, x: Any) -> Any:
     return g * f.sigmoid(-x)
 
 
-@formula(_logsigmoid_gradient, title="LogSigmoidBackward0")
+@formula(_logsigmoid_gradient, title="LogSigmoidBackward0", kernel="logsigmoid_backward")
 def _logsigmoid(xp: Any, x: Any) -> Any:
     return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.absolute(x)))
 
@@ -235,7 +235,7 @@ def _tanhshrink_gradient(f: Any, g: Any, x: Any) -> Any:
     return g * (t * t)
 
 
-@formula(_tanhshrink_gradient, title="SubBackward0")
+@formula(_tanhshrink_gradient, title="SubBackward0", kernel="tanhshrink_backward")
 def _tanhshrink(xp: Any, x: Any) -> Any:
     return x - xp.tanh(x)
 
@@ -261,7 +261,7 @@ def _softsign_gradient(f: Any, g: Any, x: Any) -> Any:
     return g / (below * below)
 
 
-@formula(_softsign_gradient, title="DivBackward0")
+@formula(_softsign_gradient, title="DivBackward0", kernel="softsign_backward")
 def _softsign(xp: Any, x: Any) -> Any:
     return x / (1 + xp.absolute(x))
 

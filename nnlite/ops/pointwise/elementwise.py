@@ -48,6 +48,16 @@ def _relu_backward(xp: Any, g: Any, out: Any) -> Any:
     return tables[type(out)].zero_where(g, out <= 0)
 
 
+@op()
+def _sigmoid_backward(xp: Any, g: Any, out: Any) -> Any:
+    return g * (out * (1 - out))
+
+
+@op()
+def _tanh_backward(xp: Any, g: Any, out: Any) -> Any:
+    return g - g * (out * out)
+
+
 def _signs(xp: Any, x: Any) -> Any:
     _refuse_complex("sign", x, "use sgn")
     return x.copy() if x.dtype.kind == "b" else xp.sign(x)
@@ -106,9 +116,19 @@ acos = unary("acos", "arccos", lambda f, g, x: -g * f.rsqrt(1 - x * x), to_float
 atan = unary("atan", "arctan", lambda f, g, x: g / (1 + x * x), to_float=True)
 sinh = unary("sinh", "sinh", lambda f, g, x: g * f.cosh(x), to_float=True)
 cosh = unary("cosh", "cosh", lambda f, g, x: g * f.sinh(x), to_float=True)
-tanh = unary("tanh", "tanh", lambda f, g, out: g - g * (out * out), to_float=True)
+tanh = unary(
+    "tanh",
+    "tanh",
+    lambda f, g, out: g - g * (out * out) if f is recorded else f.tanh_backward(g, out),
+    to_float=True,
+)
 erf = unary("erf", lambda xp, x: xp.erf(x), lambda f, g, x: g * (_TWO_OVER_SQRT_PI * f.exp(-(x * x))), to_float=True)
-sigmoid = unary("sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), lambda f, g, out: g * (out * (1 - out)), to_float=True)
+sigmoid = unary(
+    "sigmoid",
+    lambda xp, x: 1 / (1 + xp.exp(-x)),
+    lambda f, g, out: g * (out * (1 - out)) if f is recorded else f.sigmoid_backward(g, out),
+    to_float=True,
+)
 relu = unary(
     "relu",
     _rectified,
