@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import Any
 
 import cupy
 import numpy as np
 
 from .. import deterministic
-from ..capture import Place, current
+from ..capture import current
 from ..constants import Constants
+from . import random
 from .capture import call_of_cublas, in_portions
 from .gemm import Gemm, Products
+from .launch import Gpu, on_cupy
 from .linear_algebra import LinearAlgebra
 
 _HALF = ("float16", "bfloat16")
 _ATOMIC_ADD = frozenset("iIlLqQfd")
 """Characters of the dtypes that ``cupy.add.at`` adds fast and exactly enough."""
 
-_THREADS = 256
-_MAX_BLOCKS = 4096
 _PORTION = 8
 
 
@@ -124,21 +123,12 @@ def erf(x: Any) -> Any:
 def random_bits(seed: int, counter: int, n: int, like: Any = None) -> Any:
     """``n`` words of 32 random bits: Philox 4x64-10 of key ``seed`` from block ``counter`` on, as NumPy computes it."""
     with cupy.cuda.Device(None if like is None else like.device.id):
-        out = cupy.empty(n, dtype=np.uint32)
-        if n:
-            blocks = min(-(-n // (8 * _THREADS)), _MAX_BLOCKS)
-            if type(counter) is Place:
-                place = (counter.origin, np.uint64(int(counter)))
-                _philox("philox_bits_behind")((blocks,), (_THREADS,), (out, np.int64(n), *place))
-            else:
-                words = [np.uint64(v & 0xFFFFFFFFFFFFFFFF) for v in (seed, seed >> 64, counter, counter >> 64)]
-                _philox("philox_bits")((blocks,), (_THREADS,), (out, np.int64(n), *words))
-        return out
+        return random.bits(_gpu(), seed, counter, n)
 
 
 @functools.cache
-def _philox(function: str) -> Any:
-    return cupy.RawKernel(kernel_source("philox"), function)
+def _gpu() -> Gpu:
+    return on_cupy(cupy, cupy)
 
 
 def concatenate(tup: Any, axis: Any = 0, out: Any = None, **more: Any) -> Any:
@@ -156,11 +146,6 @@ def stack(tup: Any, axis: int = 0, out: Any = None, **more: Any) -> Any:
     if current.capture is None or len(arrays) <= _PORTION:
         return cupy.stack(tup, axis, out, **more)
     return in_portions(cupy, [cupy.expand_dims(a, axis) for a in arrays], axis, out, more)
-
-
-def kernel_source(name: str) -> str:
-    """The CUDA source of ``kernels/<name>.cu``."""
-    return (Path(__file__).parent / "kernels" / f"{name}.cu").read_text(encoding="utf-8")
 
 
 class Namespace:

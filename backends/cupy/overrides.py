@@ -26,6 +26,8 @@ FAMILIES = (
     "embedding",
     "updates",
     "gradients",
+    "random",
+    "dropout",
     "cudnn",
 )
 """The modules of this package that hold wrappers; most have a source of the same name in ``kernels/``.

@@ -42,6 +42,7 @@ class StrictBackend(DeferringBackend):
 
     name = "strict"
     array_type = StrictArray
+    draws_again = True
     xp = xp
 
     def from_host(self, array: np.ndarray, index: int | None = None) -> StrictArray:

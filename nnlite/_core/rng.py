@@ -257,54 +257,82 @@ def setting(where: Any, generator: Generator | None) -> tuple[Backend, int | Non
 _MANTISSA = {"float16": 11, "bfloat16": 8, "float32": 24}
 
 
+def random_uniform(xp: Any, seed: int, counter: int, n: int, *, kind: np.dtype) -> Any:
+    """``n`` numbers in [0, 1) of a stream from a block on, each a multiple of 2^-m, with m bits in the mantissa."""
+    if kind == np.float64:
+        words = xp.random_bits(seed, counter, 2 * n).reshape(n, 2)
+        high = words[:, 0].astype("float64") * 2.0**21
+        low = (words[:, 1] >> 11).astype("float64")
+        return (high + low) * 2.0**-53
+    bits = _MANTISSA[kind.name]
+    out = (xp.random_bits(seed, counter, n) >> (32 - bits)).astype("float32")
+    out *= xp.float32(2.0**-bits)
+    return out.astype(kind, copy=False)
+
+
+def random_normal(xp: Any, seed: int, counter: int, n: int, *, kind: np.dtype) -> Any:
+    """``n`` standard normal numbers, by Box and Muller's transform."""
+    half = (n + 1) // 2
+    work = kind if kind == np.float64 else np.dtype(np.float32)
+    u = random_uniform(xp, seed, counter, 2 * half, kind=work).reshape(2, half)
+    radius = xp.sqrt(-2.0 * xp.log(1 - u[0]))  # 1 - u is exact, and log is faster than log1p
+    angle = u[1] * (2 * math.pi)
+    out = xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)])[:n]
+    return out.astype(kind, copy=False)
+
+
+def random_integers(xp: Any, seed: int, counter: int, n: int, *, low: int, span: int) -> Any:
+    """``n`` numbers of int64 in [low, low + span)."""
+    if span <= 1 << 32:
+        scaled = xp.random_bits(seed, counter, n).astype("uint64")
+        scaled *= xp.uint64(span)  # the bias is below span / 2^32
+        scaled >>= xp.uint64(32)
+    else:
+        scaled = xp.random_bits(seed, counter, 2 * n).view("uint64")
+        scaled = scaled % span if span < 1 << 64 else scaled
+    scaled = scaled.view("int64")
+    if low:
+        scaled += low
+    return scaled
+
+
+def random_mask(xp: Any, seed: int, counter: int, n: int, *, limit: int) -> Any:
+    """``n`` bools, true where a word of 32 bits is below ``limit``."""
+    words = xp.random_bits(seed, counter, n)
+    return words < limit if limit < 1 << 32 else words >= 0
+
+
+for _body in (random_uniform, random_normal, random_integers, random_mask):
+    GENERIC[_body.__name__] = _body
+
+
+def _drawn(setting: tuple[Backend, int | None, Generator], name: str, n: int, words: int, **attributes: Any) -> Any:
+    """``n`` numbers of one of the above, which takes so many words of the stream."""
+    backend, index, source = setting
+    with backend.use(index):
+        draw = getattr(tables[backend.array_type], name)
+        return draw(source._seed, source.reserve(-(-words // 8)), n, **attributes)
+
+
 def uniform(shape: tuple[int, ...], kind: dtypes.dtype, where: Any, generator: Generator | None = None) -> Any:
     """Numbers in [0, 1), each a multiple of 2^-m where m is the number of the dtype's mantissa bits."""
-    backend, index, source = setting(where, generator)
     n = math.prod(shape)
-    with backend.use(index):
-        xp = backend.xp
-        if kind.name == "float64":
-            words = source.bits(2 * n).reshape(n, 2)
-            high = words[:, 0].astype("float64") * 2.0**21
-            low = (words[:, 1] >> 11).astype("float64")
-            return ((high + low) * 2.0**-53).reshape(shape)
-        bits = _MANTISSA[kind.name]
-        out = (source.bits(n) >> (32 - bits)).astype("float32")
-        out *= xp.float32(2.0**-bits)
-        return out.astype(kind.np, copy=False).reshape(shape)
+    words = 2 * n if kind.name == "float64" else n
+    return _drawn(setting(where, generator), "random_uniform", n, words, kind=kind.np).reshape(shape)
 
 
 def normal(shape: tuple[int, ...], kind: dtypes.dtype, where: Any, generator: Generator | None = None) -> Any:
     """Standard normal numbers, by Box and Muller's transform."""
     n = math.prod(shape)
-    half = (n + 1) // 2
-    work = dtypes.float64 if kind.name == "float64" else dtypes.float32
-    u = uniform((2, half), work, where, generator)
-    backend, index = available(where)
-    with backend.use(index):
-        xp = backend.xp
-        radius = xp.sqrt(-2.0 * xp.log(1 - u[0]))  # 1 - u is exact, and log is faster than log1p
-        angle = u[1] * (2 * math.pi)
-        out = xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)])[:n]
-        return out.astype(kind.np, copy=False).reshape(shape)
+    words = (n + 1) // 2 * (4 if kind.name == "float64" else 2)
+    return _drawn(setting(where, generator), "random_normal", n, words, kind=kind.np).reshape(shape)
 
 
 def integers(low: int, high: int, shape: tuple[int, ...], where: Any, generator: Generator | None = None) -> Any:
     """int64 numbers in [low, high)."""
-    backend, index, source = setting(where, generator)
     n, span = math.prod(shape), high - low
-    with backend.use(index):
-        if span <= 1 << 32:
-            scaled = source.bits(n).astype("uint64")
-            scaled *= backend.xp.uint64(span)  # the bias is below span / 2^32
-            scaled >>= backend.xp.uint64(32)
-        else:
-            scaled = source.bits(2 * n).view("uint64")
-            scaled = scaled % span if span < 1 << 64 else scaled
-        scaled = scaled.view("int64")
-        if low:
-            scaled += low
-        return scaled.reshape(shape)
+    words = n if span <= 1 << 32 else 2 * n
+    return _drawn(setting(where, generator), "random_integers", n, words, low=low, span=span).reshape(shape)
 
 
 def permutation(n: int, where: Any, generator: Generator | None = None) -> Any:
@@ -328,7 +356,15 @@ def mask(shape: tuple[int, ...], p: float, like: Any, generator: Generator | Non
     """True with probability ``p``, to within 2^-32."""
     from .device import device_of
 
-    _, _, source = setting(device_of(like), generator)
-    if p >= 1:
-        return source.bits(math.prod(shape), like).reshape(shape) >= 0
-    return source.bits(math.prod(shape), like).reshape(shape) < int(p * 2**32)
+    n = math.prod(shape)
+    limit = 1 << 32 if p >= 1 else int(p * 2**32)
+    return _drawn(setting(device_of(like), generator), "random_mask", n, n, limit=limit).reshape(shape)
+
+
+def place(like: Any, words: int) -> dict[str, int]:
+    """The place in the stream of the default generator for an array's device, as ``seed`` and ``counter``; the
+    generator goes on by so many words of 32 bits."""
+    from .device import device_of
+
+    _, _, source = setting(device_of(like), None)
+    return {"seed": source._seed, "counter": source.reserve(-(-words // 8))}

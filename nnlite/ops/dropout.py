@@ -16,16 +16,34 @@ from .pointwise.elementwise import add, mul
 from .transfer import clone
 
 
-@op(saves=("keep",), title="MulBackward0")
-def _dropout(xp: Any, x: Any, keep: Any, *, scale: float) -> Any:
+def _kept_of(xp: Any, x: Any, keep: Any, scale: float) -> Any:
     out = xp.asarray(x * scale).astype(x.dtype, copy=False)  # bfloat16 times a number is float32 in NumPy
     out *= keep
     return out
 
 
+@op(saves=("keep",), title="MulBackward0")
+def _dropout(xp: Any, x: Any, keep: Any, *, scale: float) -> Any:
+    return _kept_of(xp, x, keep, scale)
+
+
 @_dropout.vjp
 def _(f: Any, g: Any, node: Any, keep: Any) -> tuple[Any, ...]:
     return f.dropout(g, keep, scale=node.attrs["scale"]), None
+
+
+@op(title="MulBackward0")
+def _drawn_dropout(xp: Any, x: Any, *, scale: float, limit: int, seed: int, counter: int) -> Any:
+    """Dropout that draws where it keeps an element: where a word of the stream of ``seed`` from block ``counter`` on is
+    below ``limit``. The gradient draws the same words again, so nothing is kept for it."""
+    words = xp.random_bits(seed, counter, x.size, x)
+    keep = words < limit if limit < 1 << 32 else words >= 0
+    return _kept_of(xp, x, keep.reshape(x.shape), scale)
+
+
+@_drawn_dropout.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    return (f.drawn_dropout(g, **node.attrs),)
 
 
 def _check_probability(p: float) -> None:
@@ -66,6 +84,10 @@ def _drop(name: str, input: Any, p: float, training: bool, inplace: bool, whole:
         return input
     a = _checked(name, input)
     p = float(p)  # a NumPy number would make float64 of float32
+    if backend_of(a).draws_again and not whole and p < 1:
+        place = rng.place(a, a.size)
+        attrs = {"scale": 1 / (1 - p), "limit": int((1 - p) * 2**32), **place}
+        return in_place(_drawn_dropout, input, **attrs) if inplace else _drawn_dropout(input, **attrs)
     keep, scale = wrap(_kept(a, p, whole)), 0.0 if p == 1 else 1 / (1 - p)
     return in_place(_dropout, input, keep, scale=scale) if inplace else _dropout(input, keep, scale=scale)
 

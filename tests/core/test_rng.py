@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nnlite
+from nnlite.backends.registry import tables
 
 DRAWS = {
     "rand": lambda **k: nnlite.rand(3, 4, **k),
@@ -66,9 +67,9 @@ def test_every_device_draws_the_same(draw, device):
     nnlite.manual_seed(5)
     on_device = draw(device=device)
     nnlite.manual_seed(5)
-    np.testing.assert_allclose(
-        on_device.cpu().numpy(), draw(device="cpu").numpy(), rtol=1e-5 if "cuda" in device else 0
-    )
+    # Kernels of CUDA take logarithms and cosines from another library.
+    rounding = {"rtol": 1e-5, "atol": 1e-6} if "random_normal" in tables[type(on_device._a)].overrides_ else {"rtol": 0}
+    np.testing.assert_allclose(on_device.cpu().numpy(), draw(device="cpu").numpy(), **rounding)
     assert nnlite.default_generator.get_offset() > 0
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 import nnlite
 import nnlite.nn.functional as F
+from nnlite.ops import dropout
 
 from .base import OpSpec, distinct, normal, of, uniform
 
@@ -72,6 +73,14 @@ def _both(call: Any, reference: Any) -> Any:
 def _dropout(x: Any, p: float) -> Any:
     nnlite.manual_seed(5)
     return F.dropout(x, p)
+
+
+def _drawn_dropout(x: Any, **options: Any) -> Any:
+    return dropout._drawn_dropout(x, **options, seed=5, counter=3)
+
+
+def _words(n: int) -> np.ndarray:
+    return np.random.Philox(key=5, counter=3).random_raw((n + 1) // 2).view(np.uint32)[:n]
 
 
 def _keep(x: np.ndarray, p: float) -> Any:
@@ -181,5 +190,13 @@ SPECS = [
         _keep,
         loose=2,
         edges=lambda rng: [of(np.zeros((0, 2)), 0.5), of(normal(rng), 0.0)],
+    ),
+    OpSpec(
+        "drawn_dropout",
+        _drawn_dropout,
+        lambda rng: [of(normal(rng, 4, 3), scale=2.0, limit=1 << 31), of(normal(rng, 17, 5), scale=1.5, limit=1 << 30)],
+        lambda x, scale, limit: x * scale * (_words(x.size) < limit).reshape(x.shape),
+        loose=2,
+        edges=lambda rng: [of(np.zeros((0, 2)), scale=2.0, limit=5), of(normal(rng), scale=2.0, limit=1 << 32)],
     ),
 ]
