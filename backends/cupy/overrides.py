@@ -18,6 +18,7 @@ OVERRIDES: dict[str, Override] = {}
 FAMILIES = (
     "softmax",
     "normalization",
+    "activations",
     "reductions",
     "pooling",
     "image",
