@@ -18,7 +18,7 @@ from nnlite.utils.benchmark import Compare, Timer
 REFUSED = [
     "fx.symbolic_trace", "fx.GraphModule", "export.export", "library.custom_op", "quantization.quantize_dynamic",
     "ao.quantization.QConfig", "package.PackageExporter", "sparse.mm", "nested.nested_tensor", "masked.MaskedTensor",
-    "monitor.log_event", "mps.synchronize", "xpu.Stream", "mtia.set_device", "cuda.CUDAGraph", "cuda.utilization",
+    "monitor.log_event", "mps.synchronize", "xpu.Stream", "mtia.set_device", "cuda.utilization",
     "utils.cpp_extension.load", "nn.parallel.replicate", "distributed.rendezvous", "jit.CompilationUnit",
     "overrides.TorchFunctionMode", "float8_e4m3fn", "SymInt", "FloatStorage", "quantize_per_tensor", "symeig",
 ]  # fmt: skip

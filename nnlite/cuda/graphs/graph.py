@@ -167,7 +167,7 @@ class graph:
         >>> g = nnlite.cuda.CUDAGraph(device="strict")
         >>> x = nnlite.ones(2, device="strict")
         >>> with nnlite.cuda.graph(g):
-        ...     x.mul_(2)
+        ...     _ = x.mul_(2)
         >>> g.replay()
         >>> g.replay()
         >>> x
