@@ -12,6 +12,7 @@ import importlib.util
 import itertools
 import sys
 import threading
+import weakref
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -350,7 +351,9 @@ class Module:
 
     def _pinned(self, size: int) -> np.ndarray:
         block = np.zeros(size, np.uint8)
-        self.state.pinned.append((block.ctypes.data, block.ctypes.data + size))
+        place = block.ctypes.data, block.ctypes.data + size
+        self.state.pinned.append(place)
+        weakref.finalize(block, self.state.pinned.remove, place)
         self.state.log.append(("pinned", size))
         return block
 

@@ -112,10 +112,11 @@ class Options:
 
     Attributes:
         kind: the dtype; ``default`` where none was given, that of ``out`` where that was given.
-        device, generator, out, requires_grad: as given.
+        device, generator, out, requires_grad: as given. pinned: whether it is to lie in pinned memory.
     """
 
-    __slots__ = ("backend", "device", "format", "function", "generator", "index", "kind", "out", "requires_grad")
+    __slots__ = ("backend", "device", "format", "function", "generator", "index", "kind", "out", "pinned",
+                 "requires_grad")  # fmt: skip
 
     def __init__(
         self, function: str, given: dict[str, Any], default: dtypes.dtype | None = None, *, random: bool = False
@@ -125,7 +126,7 @@ class Options:
         self.out = given.pop("out", None)
         self.requires_grad = _flag(function, "requires_grad", given.pop("requires_grad", False))
         self.generator = given.pop("generator", None) if random else None
-        _flag(function, "pin_memory", given.pop("pin_memory", False))
+        self.pinned = _flag(function, "pin_memory", given.pop("pin_memory", False))
         self.format = given.pop("memory_format", None)
         _refuse_layout(function, given.pop("layout", None))
         if given.get("names", 0) is None:
@@ -163,7 +164,8 @@ class Options:
             inverse = sorted(range(array.ndim), key=axes.__getitem__)
             ordered = self.backend.xp.ascontiguousarray(array.transpose(axes))
             array = ordered.transpose(inverse)
-        return finish(array, self.requires_grad)
+        made = finish(array, self.requires_grad)
+        return made.pin_memory() if self.pinned else made
 
 
 def _flag(function: str, name: str, value: Any) -> bool:

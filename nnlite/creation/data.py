@@ -155,7 +155,8 @@ def tensor(
 
     Raises:
         ValueError: sequences of different lengths, or an integer that needs more than 64 bits.
-        TypeError: text. RuntimeError: anything else that is no number, or a number that ``dtype`` cannot hold.
+        TypeError: text. RuntimeError: anything else that is no number, or a number that ``dtype`` cannot hold; or
+            ``pin_memory`` without CUDA.
 
     Example:
         >>> import nnlite
@@ -163,6 +164,8 @@ def tensor(
         tensor([[1, 2],
                 [3, 4]])
     """
+    if pin_memory:
+        return tensor(data, dtype=dtype, device=device, requires_grad=requires_grad).pin_memory()
     kind = None if dtype is None else dtypes.as_dtype(dtype, "tensor")
     if isinstance(data, TensorBase):
         warn(

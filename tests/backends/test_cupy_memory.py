@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
+import inspect
 import pickle
 import sys
 
@@ -13,6 +15,8 @@ import pytest
 import nnlite
 import nnlite.backends.cupy as cuda_backend
 from nnlite.backends import release
+from nnlite.backends.cupy import errors
+from nnlite.backends.cupy.memory import _error_class
 
 
 @pytest.fixture
@@ -256,3 +260,48 @@ def test_a_copy_waits_for_pinned_memory_unless_told_not_to(cuda):
     y = cuda.from_host_async(ordinary)
     ordinary[:] = 9
     assert cuda.fetch(y).tolist() == [1] * 4
+
+
+@pytest.mark.skipif(importlib.util.find_spec("cupy") is None, reason="CuPy is not installed")
+def test_the_stand_in_has_nothing_that_cupy_lacks():
+    import cupy
+
+    module = fake_cupy.Module(devices=1)
+    own = {"memory", "runtime"}
+    for name, value in vars(module.cuda).items():
+        assert hasattr(cupy.cuda, name), name
+        if name in own:
+            for part in vars(value):
+                assert hasattr(getattr(cupy.cuda, name), part), f"{name}.{part}"
+    for kind in (module.cuda.Event, module.cuda.Stream, module.cuda.MemoryPool, module.ndarray):
+        theirs = getattr(cupy.cuda, kind.__name__, None) or cupy.ndarray
+        names = {name for name in vars(kind) if name[0] != "_"} - {"values", "queue", "run"}
+        assert {name for name in names if not hasattr(theirs, name)} == set()
+    for name in ("base", "data", "device", "dtype", "nbytes", "ndim", "shape", "size"):
+        assert hasattr(cupy.ndarray, name)
+    for name in ("get_default_memory_pool", "get_default_pinned_memory_pool", "array", "ascontiguousarray", "empty"):
+        assert hasattr(cupy, name)
+    assert "blocking" in inspect.signature(cupy.array).parameters
+    assert list(inspect.signature(cupy.cuda.Event).parameters) == ["block", "disable_timing", "interprocess"]
+    assert {"non_blocking", "priority"} <= set(inspect.signature(cupy.cuda.Stream).parameters)
+    assert issubclass(cupy.cuda.memory.OutOfMemoryError, MemoryError)
+    assert cupy.cuda.get_allocator() == cupy.get_default_memory_pool().malloc
+    for name in ("cublas_handle", "cusolver_handle", "id", "use"):
+        assert hasattr(cupy.cuda.Device, name)
+    for error in (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError):
+        assert error.__name__ in ("CUDARuntimeError", "CUDADriverError")
+    illegal = cupy.cuda.runtime.CUDARuntimeError(700)
+    assert str(illegal).startswith("cudaErrorIllegalAddress: an illegal memory access")
+    assert errors.fatal(illegal)
+    assert not errors.fatal(cupy.cuda.runtime.CUDARuntimeError(2))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("cupy") is None, reason="CuPy is not installed")
+def test_the_error_is_one_of_the_real_cupys():
+    import cupy
+
+    kind = _error_class(cupy.cuda.memory.OutOfMemoryError)
+    error = kind("text")
+    assert isinstance(error, cupy.cuda.memory.OutOfMemoryError)
+    assert isinstance(error, nnlite.OutOfMemoryError)
+    assert str(error) == str(pickle.loads(pickle.dumps(error))) == "text"

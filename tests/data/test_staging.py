@@ -201,6 +201,14 @@ def test_pin_memory_of_tensors(cuda):
         nnlite.ones(2).cuda().pin_memory()
 
 
+def test_factories_of_pinned_tensors(cuda):
+    for x in (nnlite.zeros(3, pin_memory=True), nnlite.tensor([1.0], pin_memory=True, requires_grad=True),
+              nnlite.randn(2, 2, pin_memory=True), nnlite.full((2,), 7, pin_memory=True)):  # fmt: skip
+        assert x.is_pinned()
+    assert x.tolist() == [7, 7]
+    assert not nnlite.zeros(3, pin_memory=False).is_pinned()
+
+
 @pytest.mark.parametrize("move", [lambda x, late: x.to("cuda", non_blocking=late), lambda x, late: x.cuda(None, late),
                                   lambda x, late: x.to("cuda", nnlite.float32, late)])  # fmt: skip
 def test_non_blocking(cuda, move):
@@ -221,9 +229,10 @@ def test_loader_with_pinned_batches(cuda):
         assert y.is_pinned()
         got += x.tolist()
     assert got == list(range(6))
-    pinned_before = len(cuda.module.state.pinned)
+    cuda.module.state.log.clear()
     assert [x.cpu().tolist() for x, _ in DevicePrefetcher(loader, "cuda")] == [[0, 1], [2, 3], [4, 5]]
-    assert len(cuda.module.state.pinned) == pinned_before + 6  # the loader's: nothing is copied into slots
+    pinned = [entry for entry in cuda.module.state.log if entry[0] == "pinned"]
+    assert len(pinned) == 6  # the loader's: nothing is copied into slots
     assert pin_memory({"a": "text", "b": [nnlite.ones(1)]})["b"][0].is_pinned()
 
 
@@ -231,4 +240,7 @@ def test_without_cuda(monkeypatch):
     monkeypatch.setattr("nnlite._queries.reader_of_pinned_memory", lambda loaded=False: None)
     with pytest.raises(RuntimeError, match="Cannot access accelerator device when none is available"):
         nnlite.ones(2).pin_memory()
+    for make in (nnlite.zeros, nnlite.empty, nnlite.tensor):
+        with pytest.raises(RuntimeError):
+            make((2, 2), pin_memory=True)
     assert not nnlite.ones(2).is_pinned()
