@@ -202,3 +202,42 @@ def convolution_weight(
                 total = total.astype("float32")
             total += part
     return total.astype(x.dtype, copy=False).reshape(shape)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Columns for their own sake: all channels of all images as the channels of one image
+
+
+def _fold_sizes(x: Ints, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints, itemsize: int) -> _Sizes:
+    """The sizes for images (N, C, H, W)."""
+    pads = tuple((p, p) for p in padding)
+    channels = x[0] * x[1]
+    return _Sizes((1, channels, *x[2:]), (1, channels, *kernel), stride, pads, dilation, 1, itemsize)
+
+
+def _takes_im2col(x: Any, *, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> bool:
+    return _takes(x, sizes=x.shape[2:], out=x.shape[2:], kernel=kernel, stride=stride, dilation=dilation)
+
+
+@register("im2col", table=OVERRIDES, when=_takes_im2col)
+def im2col(gpu: Any, x: Any, *, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Any:
+    """One launch in place of a padded copy and another one."""
+    x = gpu.xp.ascontiguousarray(x)
+    s = _fold_sizes(x.shape, kernel, dilation, padding, stride, x.itemsize)
+    return _columns(gpu, x, s, 0, s.positions).reshape(x.shape[0], x.shape[1] * s.taps, s.positions)
+
+
+def _takes_col2im(x: Any, *, sizes: Ints, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> bool:
+    return prod(sizes) > 0 and _takes(x, sizes=sizes, out=sizes, kernel=kernel, stride=stride, dilation=dilation)
+
+
+@register("col2im", table=OVERRIDES, when=_takes_col2im)
+def col2im(gpu: Any, x: Any, *, sizes: Ints, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Any:
+    """One launch; the generic body takes one for each place of the kernel, and adds 16-bit numbers up in a copy."""
+    x = gpu.xp.ascontiguousarray(x)
+    shape = (x.shape[0], x.shape[1] // prod(kernel), *sizes)
+    s = _fold_sizes(shape, kernel, dilation, padding, stride, x.itemsize)
+    out = gpu.xp.empty(shape, x.dtype)
+    arguments = (x, out, 0, 1, 1, s.channels, 0, s.channels, *s.windows)
+    _start(gpu, "col2im", out.size, s, x, *arguments, more=x.size)
+    return out

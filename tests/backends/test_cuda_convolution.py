@@ -118,7 +118,27 @@ def test_what_is_not_finite_stays_where_it_is():
 def test_what_is_left_to_the_generic_body():
     attributes = {"stride": (1,), "padding": ((0, 0),), "dilation": (1,), "groups": 1}
     x, weight = np.zeros((2, 3, 4), np.float32), np.zeros((5, 3, 2), np.float32)
-    assert taken("convolution", x, weight, None, **attributes)
-    assert not taken("convolution", x[:0], weight, None, **attributes)
-    assert not taken("convolution", x.astype(np.int64), weight.astype(np.int64), None, **attributes)
-    assert not taken("convolution", x, weight, None, **{**attributes, "stride": (windows.NARROW,)})
+    takes = convolution._takes_convolution  # that of the kernel under any other
+    assert takes(x, weight, None, **attributes)
+    assert not takes(x[:0], weight, None, **attributes)
+    assert not takes(x.astype(np.int64), weight.astype(np.int64), None, **attributes)
+    assert not takes(x, weight, None, **{**attributes, "stride": (windows.NARROW,)})
+
+
+@ANY_KIND
+@pytest.mark.parametrize(
+    "sizes, kernel, dilation, padding, stride",
+    [
+        ((5, 6), (3, 2), (1, 2), (1, 0), (2, 1)),
+        ((4, 4), (2, 2), (1, 1), (0, 0), (2, 2)),
+        ((3, 7), (1, 3), (1, 1), (0, 1), (1, 3)),
+        ((2, 2), (5, 5), (1, 1), (3, 3), (2, 2)),
+    ],
+)
+def test_folding(sizes, kernel, dilation, padding, stride, kind):
+    x = numbers(kind, 2, 3, *sizes)
+    attributes = {"kernel": kernel, "dilation": dilation, "padding": padding, "stride": stride}
+    (columns,) = check("im2col", x, kind=kind, **attributes)
+    check("col2im", columns, kind=kind, sizes=sizes, **attributes)
+    check("im2col", x.transpose(0, 1, 3, 2)[:, ::-1], kind=kind, **attributes)
+    assert not taken("im2col", x[:0], **attributes)
