@@ -742,3 +742,18 @@ def test_a_graphed_module_in_another_mode_runs_as_it_is():
     assert nnlite.equal(model(x), model(x))
     model.train()
     assert not nnlite.equal(model(x).clone(), model(x))  # dropout
+
+
+@pytest.mark.parametrize("warmup, first", [(1, 2), (2, 2), (4, 4)])
+def test_the_first_calls_run_as_they_are(warmup, first):
+    model, calls = network(), []
+    plain = training_step(model, nnlite.optim.Adam(model.parameters()))
+
+    @compile_step(warmup=warmup)
+    def step(x, y):
+        calls.append(nnlite.cuda.is_current_stream_capturing())
+        return plain(x, y)
+
+    for i in range(7):
+        step(*batch(i))
+    assert calls == [False] * first + [True]

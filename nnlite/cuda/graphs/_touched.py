@@ -34,6 +34,7 @@ class Touched:
         self.parameters: list[Any] = []
         self.fed: dict[int, list[list[str]]] = {}
         self.number = 0
+        self.ready = True
         self._numbers: dict[Any, int] = {}
         self._known: _Known | None = None
         self._options: tuple[Any, ...] = ()
@@ -132,7 +133,9 @@ class Touched:
     # What optimizers take from the device
 
     def feed(self) -> None:
-        """Let the optimizers take their learning rates from the device."""
+        """Let the optimizers take their learning rates from the device. Those that did not are ready for a capture once
+        they have made a step so, which brings their counts there."""
+        self.ready = True
         for optimizer in self.optimizers.values():
             groups = optimizer.param_groups
             known = self.fed.get(id(optimizer))
@@ -143,6 +146,7 @@ class Touched:
 
     def _feed(self, optimizer: Any, names: list[list[str]]) -> None:
         self.fed[id(optimizer)] = names
+        self.ready = False
         optimizer._feed(names)
 
     def _feed_more(self) -> bool:

@@ -55,7 +55,7 @@ class CompiledStep:
         if self._touched.look():
             self._graphs.clear()
         warm = (form, self._touched.number)
-        if self._calls.get(warm, 0) < self._warmup:
+        if self._calls.get(warm, 0) < self._warmup or not self._touched.ready:
             return self._warm_up(form, args, kwargs)
         key = (*warm, self._touched.gradients())
         found = self._graphs.get(key)
@@ -281,7 +281,7 @@ def compile_step(
         step: the function; without it the result is a decorator.
         device: where the step runs; unless given, where the first tensor that is not on the CPU is. Tensors of the CPU
             among the arguments are copied there.
-        warmup: how many calls for each form run as they are.
+        warmup: how many calls for each form run as they are. Optimizers take one more than 1.
         max_graphs: how many graphs are kept; the one that was not used for longest goes first.
 
     Raises:
