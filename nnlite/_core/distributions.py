@@ -49,6 +49,10 @@ def _host_sees(backend: Backend) -> bool:
     return backend.positions(backend.xp.zeros(0, "bool")) is not None
 
 
+_COUNTER = (1 << 64) - 1
+"""The largest number of a block; from there the stream begins anew."""
+
+
 class _Words:
     """What a call takes from the stream: in each round some words of 32 bits for each of ``n`` samples."""
 
@@ -61,11 +65,11 @@ class _Words:
         """The words of a part of the samples: an array for each word."""
         first, count = self.start + round * self.blocks, part.stop - part.start
         if count == self.n:
-            return self.source.bits_at(first, self.words * count).reshape(self.words, count)
+            return self.source.bits_at(first & _COUNTER, self.words * count).reshape(self.words, count)
         rows = []
         for i in range(self.words):
             block, skip = divmod(i * self.n + part.start, 8)
-            rows.append(self.source.bits_at(first + block, skip + count)[skip:])
+            rows.append(self.source.bits_at((first + block) & _COUNTER, skip + count)[skip:])
         return rows
 
 
@@ -213,8 +217,17 @@ def _counted(backend: Backend, mask: Any) -> tuple[bool, bool]:
     return (True, False) if found is None else (found.size > 0, found.size == mask.size)
 
 
+def _by_backend(xp: Any, name: str, *args: Any) -> Any:
+    """The samples by a function of the backend's own, None where there is none or it does not take these."""
+    own = getattr(xp, name, None)
+    return None if own is None else own(*args)
+
+
 def _large_poisson(backend: Backend, words: _Words, part: Part, rates: Any, large: Any) -> Any:
     xp = backend.xp
+    found = _by_backend(xp, "poisson_by_trial", words, part, large, rates)
+    if found is not None:
+        return found
     b = 0.931 + 2.53 * xp.sqrt(rates)
     a = -0.059 + 0.02483 * b
 
@@ -279,6 +292,9 @@ def _small_binomial(backend: Backend, bits: Any, n: Any, p: Any, small: Any) -> 
 
 def _large_binomial(backend: Backend, words: _Words, part: Part, n: Any, p: Any, large: Any) -> Any:
     xp = backend.xp
+    found = _by_backend(xp, "binomial_by_trial", words, part, large, n, p)
+    if found is not None:
+        return found
     spread = xp.sqrt(n * p * (1 - p))
     b = 1.15 + 2.53 * spread
     a = -0.0873 + 0.0248 * b + 0.01 * p

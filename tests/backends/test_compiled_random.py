@@ -52,3 +52,30 @@ def test_few_numbers_stay_with_numpy(monkeypatch):
     monkeypatch.setattr(first_use, "EVERY_SIZE", False)
     monkeypatch.setattr(compiled, "load", None)
     assert compiled.random_bits(1, 2, 100).shape == (100,)
+
+
+@pytest.mark.parametrize("place", [0, 12_345, (1 << 64) - 50_000])
+def test_counts_are_those_of_the_array_expressions(place, number_of_threads, monkeypatch):
+    """By trial and by search, in parts of the samples, at any place of the stream; up to the end of its counter."""
+    monkeypatch.setattr(first_use, "EVERY_SIZE", True)
+    monkeypatch.setattr(compiled, "_PART", 100)
+    results = []
+    rng = np.random.default_rng(0)
+    rates = nnlite.tensor(rng.choice([0.0, 3.0, 10.0, 15.5, 1e3, 1e6, 1e15], 40_001))
+    counts = nnlite.tensor(rng.integers(0, 5000, 40_001).astype(float))
+    chances = nnlite.tensor(rng.choice([0.0, 0.001, 0.3, 0.5, 0.9, 1.0], 40_001))
+    for by_loop in (True, False):
+        if not by_loop:
+            monkeypatch.setattr(xp, "poisson_by_trial", lambda *args: None)
+            monkeypatch.setattr(xp, "binomial_by_trial", lambda *args: None)
+        g = nnlite.Generator().manual_seed(7)
+        g.set_offset(place)
+        results.append((nnlite.poisson(rates, g), nnlite.binomial(counts, chances, g), g.get_offset()))
+    for mine, theirs in zip(*results, strict=True):
+        np.testing.assert_array_equal(np.asarray(mine), np.asarray(theirs))
+
+
+def test_few_counts_stay_with_array_expressions(monkeypatch):
+    monkeypatch.setattr(first_use, "EVERY_SIZE", False)
+    monkeypatch.setattr(compiled, "load", None)
+    assert nnlite.poisson(nnlite.full((100,), 50.0)).shape == (100,)

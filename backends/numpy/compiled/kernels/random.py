@@ -64,3 +64,17 @@ def philox(seed, counter, out, start, stop):
         poke(out, at + 1, b)
         poke(out, at + 2, c)
         poke(out, at + 3, d)
+
+
+@in_order
+def word(seed, counter, i):
+    """Word ``i`` of 32 bits of the stream from the block after ``counter`` on."""
+    a, b, c, d = counter + np.uint64(i // 8 + 1), _0, _0, _0
+    key, other = seed, _0
+    for _ in range(10):
+        a, b, c, d = _high(_SECOND, c) ^ b ^ key, _SECOND * c, _high(_FIRST, a) ^ d ^ other, _FIRST * a
+        key += _STEP
+        other += _OTHER_STEP
+    place = i % 8
+    both = (a if place < 2 else b) if place < 4 else (c if place < 6 else d)
+    return np.uint32(both >> np.uint64(32 * (place % 2)))
