@@ -52,7 +52,7 @@ class Offline(library.Library):
     """
 
     def __init__(self, recorder: str | None = None) -> None:
-        library._load_first("nvrtc", "cudart")
+        library.load_first()
         import cudnn
 
         if recorder is not None:
@@ -73,7 +73,7 @@ class Offline(library.Library):
         return self.number
 
     def graph_options(self) -> dict[str, Any]:
-        return {"device_property": self.properties, "sm_version": 90, "sm_count": 132}
+        return {"device_property": self.properties, "sm_version": 90}
 
     def recorded(self) -> dict[str, Any]:
         """The last run: address by number, and the rest by name."""

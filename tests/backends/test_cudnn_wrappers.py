@@ -667,7 +667,7 @@ def search(monkeypatch):
             return frontend
 
         monkeypatch.setattr(importlib.metadata, "version", told)
-        monkeypatch.setattr(library, "_load_first", lambda *names: None)
+        monkeypatch.setattr(library, "load_first", lambda: None)
         library.forget()
         return library.found(), library.reason()
 

@@ -149,7 +149,8 @@ def _search() -> tuple[Library | None, str | None]:
     try:
         return _load(), None
     except Exception as error:  # whatever a library that does not fit raises
-        return None, _told(f"cuDNN is installed but cannot be used ({type(error).__name__}: {error})")
+        text = (str(error).splitlines() or [""])[0][:200]
+        return None, _told(f"cuDNN is installed but cannot be used ({type(error).__name__}: {text})")
 
 
 def _missing() -> str | None:
@@ -169,7 +170,7 @@ def _missing() -> str | None:
 
 
 def _load() -> Library:
-    _load_first("nvrtc", "cudart")
+    load_first()
     frontend, cupy = importlib.import_module("cudnn"), importlib.import_module("cupy")
     library = Library(frontend, cupy)
     if library.version // 10000 != CUDNN:
@@ -177,12 +178,17 @@ def _load() -> Library:
     return library
 
 
-def _load_first(*names: str) -> None:
-    """Load libraries of CUDA from where they were installed; cuDNN finds them by name only when they are loaded."""
+def load_first() -> None:
+    """Load the libraries of CUDA that cuDNN needs from where they were installed. cuDNN finds them by name only when
+    they are loaded, and ends the process where cuBLAS is missing.
+
+    Raises:
+        Exception: one of them is missing.
+    """
     if not _has("cuda") or not _has("cuda.pathfinder"):
         return
     load = importlib.import_module("cuda.pathfinder").load_nvidia_dynamic_lib
-    for name in names:
+    for name in ("cudart", "nvrtc", "cublasLt"):
         load(name)
 
 
