@@ -29,6 +29,7 @@ FAMILIES = (
     "gradients",
     "random",
     "dropout",
+    "recurrent",
     "cudnn",
 )
 """The modules of this package that hold wrappers; most have a source of the same name in ``kernels/``.
