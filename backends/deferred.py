@@ -77,9 +77,10 @@ class DeferringBackend(Backend):
     def reduce_at(self, kind: str, x: Any, index: Any, values: Any) -> bool:
         return self.scatter is not None and self.scatter.reduce_at(kind, x, index, values)
 
-    def raise_pending(self) -> None:
-        """Look at the checks that are due; raise for the first that failed and forget the others."""
-        failure = None if self.record is None else self.record.failure()
+    def raise_pending(self, certain: bool = False) -> None:
+        """Look at the checks that are due (all that there are, if ``certain``); raise for the first that failed and
+        forget the others."""
+        failure = None if self.record is None else self.record.failure(certain)
         if self.pending:
             pending, self.pending = self.pending, []
             failure = failure or self._failure_among(pending)
@@ -106,4 +107,4 @@ class DeferringBackend(Backend):
     def synchronize(self, index: int | None = None) -> None:
         refuse_wait("synchronize()")
         self.wait(index)
-        self.raise_pending()
+        self.raise_pending(certain=True)

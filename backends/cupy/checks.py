@@ -67,9 +67,13 @@ class Record:
             number = self._numbers[function, error] = len(self._known)
         return number
 
-    def failure(self) -> Exception | None:
-        """The error of the first check that failed since the last call. Waits for the device if there were any."""
-        if not self.due:
+    def failure(self, certain: bool = False) -> Exception | None:
+        """The error of the first check that failed since the last call. Waits for the device if there were any.
+
+        Args:
+            certain: look even if no check is due: another stream may have made one after the last look.
+        """
+        if not (self.due or certain):
             return None
         self.due = False
         found: Exception | None = None

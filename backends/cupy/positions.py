@@ -103,7 +103,7 @@ def places_of(gpu: Any, x: Any, index: Any, made: bool = False) -> Places:
     first, arrays = found
     last = first + len(arrays)
     sizes = x.shape[first:last]
-    shape = np.broadcast_shapes(*(part.shape for part in arrays))
+    shape = arrays[0].shape if len(arrays) == 1 else np.broadcast_shapes(*(part.shape for part in arrays))
     arrays = [whole(gpu, part, shape) for part in arrays]
     if made or len(arrays) > 1:
         places = gpu.xp.empty(shape, "int64")
@@ -145,7 +145,7 @@ def _start(gpu: Any, function: str, total: int, arguments: tuple[Any, ...]) -> N
 def in_order(gpu: Any, places: Any, size: int) -> tuple[Any, Any]:
     """Positions (not negative) sorted, and which one each of them was; equal ones in the order in which they stand.
 
-    A radix sort by eight bits at a time, four launches each: two for 50,000 rows of a table.
+    A radix sort by eight bits at a time: positions in a table of 50,000 rows take two rounds of four launches.
     """
     xp, count = gpu.xp, places.size
     length = -(-max(_TILE, -(-count // _MOST_TILES)) // 32) * 32

@@ -133,6 +133,16 @@ def test_nothing_waits_and_nothing_grows():
     assert sync_count.count - before == 1
 
 
+def test_synchronize_finds_what_came_after_the_last_look():
+    """As another stream may have done it."""
+    on = backend()
+    on.check_index(array(9), 5, "index")
+    on.record.due = False
+    assert on.to_scalar(array(1)) == 1
+    with pytest.raises(IndexError, match="index 9"):
+        on.synchronize()
+
+
 def test_checks_in_a_captured_graph():
     on, where = backend(), array(1, 2)
     on.check_index(where, 5, "index")
