@@ -10,10 +10,17 @@ import pytest
 
 import nnlite
 from nnlite.backends import cudnn
+from nnlite.backends.cupy.cudnn import attention
 from nnlite.nn import functional as F
 
 TOLERANCE = {nnlite.float64: 1e-10, nnlite.float32: 2e-5, nnlite.float16: 1e-2, nnlite.bfloat16: 6e-2}
 DTYPES = list(TOLERANCE)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """Graphs of attention are built for the first call of a shape."""
+    monkeypatch.setattr(attention, "WORTH", 0)
 
 
 @pytest.fixture

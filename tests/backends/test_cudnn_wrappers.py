@@ -75,6 +75,7 @@ def stand_in():
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(attention, "LEAST", 0)
+    monkeypatch.setattr(attention, "WORTH", 0)
 
 
 class Gpu:
@@ -585,6 +586,19 @@ def test_what_attention_refuses(stand_in, small, monkeypatch):
     assert not gradient(out, q, k, v, None, out, sums, None, **SETTINGS, wanted=True)
     monkeypatch.setattr(attention, "LEAST", 2 * 3 * 10 * 13 + 1)
     assert not when(q, k, v, None, **SETTINGS)
+    assert len(there.frontend.setting.graphs) == 2
+
+
+def test_a_shape_is_compiled_when_it_has_come_often_enough(stand_in, small, monkeypatch):
+    there = stand_in()
+    scores = 2 * 3 * 10 * 13
+    monkeypatch.setattr(attention, "WORTH", 3 * scores)
+    when = OVERRIDES["attention"].when
+    q, k, v = operands()
+    assert [when(q, k, v, None, **SETTINGS) for _ in range(4)] == [False, False, True, True]
+    assert [when(*operands(rows=9), None, **SETTINGS) for _ in range(4)] == [False, False, False, True]
+    monkeypatch.setattr(plans, "KEPT", 1)
+    assert not any(when(*operands(rows=n), None, **SETTINGS) for n in (7, 6) * 6), "only so many shapes are counted"
     assert len(there.frontend.setting.graphs) == 2
 
 

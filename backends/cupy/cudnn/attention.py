@@ -7,14 +7,15 @@ results lie as they do.
 Dropout is not drawn by cuDNN's generator, whose numbers neither other devices nor a second derivative could repeat; its
 mask is drawn beforehand, which takes memory for all scores while the operation lasts.
 
-Every graph is compiled when it is first built, which takes about a second for each shape; so small products, which the
-generic body computes in a few launches, are left to it.
+Every graph is compiled when it is built, which takes about a second for each shape; so a graph is built for shapes that
+have come often enough (`WORTH`), and the generic body takes them until then.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+import threading
 from typing import Any, NamedTuple
 
 from ... import cuda as cuda_settings
@@ -32,7 +33,12 @@ Q, K, V, MASK, OUT, SUMS, G, GQ, GK, GV, KEPT, FACTOR, PART = range(1, 14)
 kept, and its inverse, the part that is kept."""
 
 LEAST = 1 << 20
-"""Scores (of all heads) from which on a second of compilation is worth it."""
+"""Scores (of all heads) below which cuDNN is never asked."""
+
+WORTH = 1 << 28
+"""Scores that a shape has had, in all its calls, before a second of compilation is spent on it: so many take the generic
+body a good part of that second. Long sequences reach it in a few calls; where each batch has another length, every
+shape would have to be compiled."""
 
 EVEN = 8
 """Numbers in 16 bytes: what the strides of operands, and the rows of a mask, have to be multiples of."""
@@ -186,6 +192,26 @@ Found = tuple[Any, plans.Plan, Problem]
 _handover = plans.Handover()
 
 
+class _Often(threading.local):
+    """How many scores each shape has had that has no graph yet."""
+
+    def __init__(self) -> None:
+        self.scores: dict[Any, int] = {}
+
+    def enough(self, key: Any, scores: int) -> bool:
+        """Whether a graph is worth it, with these scores counted in."""
+        total = self.scores.pop(key, 0) + scores
+        if total >= WORTH:
+            return True
+        if len(self.scores) >= plans.KEPT:
+            del self.scores[next(iter(self.scores))]
+        self.scores[key] = total
+        return False
+
+
+_often = _Often()
+
+
 def find(
     q: Any, k: Any, v: Any, mask: Any, out: Any, g: Any, scale: float, causal: bool, dropout: float
 ) -> Found | None:
@@ -194,7 +220,8 @@ def find(
     if there is None or not settings.enabled or not cuda_settings.cudnn_sdp_enabled() or dropout == 1:
         return None
     shape = q.shape
-    if shape[0] * shape[1] * shape[2] * k.shape[2] < LEAST:
+    scores = shape[0] * shape[1] * shape[2] * k.shape[2]
+    if scores < LEAST:
         return None
     arrays = (q, k, v) if out is None else (q, k, v, out, g)
     key: tuple[Any, ...] = (
@@ -208,6 +235,8 @@ def find(
     )
     entry = plans.look(key)
     if entry is None:
+        if not _often.enough(key, scores):
+            return None
         problem = _problem(*arrays, mask=mask, scale=scale, causal=causal, dropout=dropout > 0)
         entry = plans.keep(key, problem, lambda chosen: build(there, problem, chosen))
     return None if entry.plan is None else (there, entry.plan, entry.problem)
