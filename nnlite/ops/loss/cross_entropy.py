@@ -183,16 +183,19 @@ def _cross_entropy(
 @_cross_entropy.vjp
 def _(f: Any, g: Any, node: Any, target: Any, weight: Any, *residuals: Any) -> tuple[Any, ...]:
     exps, sums, labels, share, even = residuals
-    even = None if even is None else g * even
     if f is recorded:
+        even = None if even is None else g * even
         return _recorded_gradient(f, g * share, even, weight, _probabilities(node, exps, sums, g), labels), None, None
-    gx = f.cross_entropy_backward(g * share, even, weight, exps, sums, labels)
-    return gx.reshape(node.shapes[0]).astype(g.dtype, copy=False), None, None
+    gx = f.cross_entropy_backward(g, share, even, weight, exps, sums, labels)
+    return gx.reshape(node.shapes[0]), None, None
 
 
 @op()
-def _cross_entropy_backward(xp: Any, share: Any, even: Any, weight: Any, exps: Any, sums: Any, labels: Any) -> Any:
-    """share (p - onehot) + even (p sum w - w), where p is the softmax, exps / sums."""
+def _cross_entropy_backward(
+    xp: Any, g: Any, share: Any, even: Any, weight: Any, exps: Any, sums: Any, labels: Any
+) -> Any:
+    """g share (p - onehot) + g even (p sum w - w) in the dtype of g, where p is the softmax, exps / sums."""
+    share, even = g * share, None if even is None else g * even
     factor = share
     if even is not None:
         factor = share + even * (exps.shape[1] if weight is None else xp.sum(widen(weight)))
@@ -201,7 +204,7 @@ def _cross_entropy_backward(xp: Any, share: Any, even: Any, weight: Any, exps: A
     if even is not None:
         column = _column(even)
         out -= column if weight is None else column * _along_classes(widen(weight), out.ndim)
-    return out
+    return out.astype(g.dtype, copy=False)
 
 
 def _probabilities(node: Any, exps: Any, sums: Any, g: Any) -> Any:
