@@ -18,6 +18,7 @@ OVERRIDES: dict[str, Override] = {}
 FAMILIES = (
     "softmax",
     "normalization",
+    "cross_entropy",
     "activations",
     "reductions",
     "pooling",
