@@ -36,9 +36,9 @@ LEAST = 1 << 20
 """Scores (of all heads) below which cuDNN is never asked."""
 
 WORTH = 1 << 28
-"""Scores that a shape has had, in all its calls, before a second of compilation is spent on it: so many take the generic
-body a good part of that second. Long sequences reach it in a few calls; where each batch has another length, every
-shape would have to be compiled."""
+"""Scores that a shape has had, in all its calls, before a second of compilation is spent on it: so many take the
+generic body a good part of that second. Long sequences reach it in a few calls; where each batch has another length,
+every shape would have to be compiled."""
 
 EVEN = 8
 """Numbers in 16 bytes: what the strides of operands, and the rows of a mask, have to be multiples of."""
