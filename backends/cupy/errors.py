@@ -119,6 +119,8 @@ def translated(error: Exception, runtime: int) -> Exception | None:
             "under compute-sanitizer",
             getattr(error, "status", 0),
         )
+    if isinstance(error, DeviceUnavailableError):
+        return None
     library = _LIBRARY.search(text)
     if library and _ABSENT.search(text) and isinstance(error, ImportError | OSError | RuntimeError):
         major = runtime // 1000

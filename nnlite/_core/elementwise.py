@@ -16,7 +16,7 @@ from ..backends.registry import tables
 from . import dtypes, tensor_base
 from .grad_mode import mode
 from .node import Node, _getframe, _outside, caller, next_seq
-from .operands import as_array, explain, no_order, not_a_tensor, numbers_moved, promote, raw
+from .operands import as_array, explain, no_order, not_a_tensor, numbers_moved, promote, raised, raw
 from .operation import OUT, RECORDABLE, Op, Rule, cast, publish
 from .tensor_base import TensorBase, wrap
 from .views import live_node
@@ -75,6 +75,8 @@ def unary(
             r = impl[type(xa)](xa)
         except (TypeError, MemoryError) as error:
             raise explain(name, error, (xa,)) from error
+        except RuntimeError as error:
+            raised(error)
         if type(r) is not type(xa):
             r = as_array(r, xa)
         t = _new(tensor_base.tensor_class)
@@ -172,6 +174,8 @@ def _pair_call(self: Op, wants: tuple[tuple[bool, ...], ...], direct: str, with_
             if moved is not None:
                 return call(*moved)
             raise explain(name, error, (xa, ya)) from error
+        except RuntimeError as error:
+            raised(error)
         if type(r) is not type(xa):
             r = as_array(r, xa)
         t = _new(tensor_base.tensor_class)
@@ -228,6 +232,8 @@ def _number_call(self: Op, only_x: tuple[bool, ...], mixed: _Call) -> _Call:
             r = impl[type(xa)](xa, y)
         except (TypeError, MemoryError) as error:
             raise explain(name, error, (xa,)) from error
+        except RuntimeError as error:
+            raised(error)
         if type(r) is not type(xa):
             r = as_array(r, xa)
         t = _new(tensor_base.tensor_class)

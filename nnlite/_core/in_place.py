@@ -13,7 +13,7 @@ from .batched.levels import VmapError
 from .grad_mode import mode
 from .inference import check_write
 from .node import Node, caller, next_seq
-from .operands import check_same_device, explain, no_order, not_a_tensor, number_for, numbers_moved, raw
+from .operands import check_same_device, explain, no_order, not_a_tensor, number_for, numbers_moved, raised, raw
 from .operation import OUT, Op, cast
 from .tensor_base import TensorBase, wrap
 from .views import base_of, check_in_place, node_of, rebase
@@ -107,6 +107,8 @@ def _write(op: Op, name: str, xa: Any, raws: list[Any], attrs: dict[str, Any]) -
         result = op.impl[type(xa)](*raws, **attrs)
     except (ValueError, TypeError, MemoryError) as error:
         raise _shape_error(xa, raws, explain(name, error, raws)) from error
+    except RuntimeError as error:
+        raised(error)
     if tuple(result.shape) != tuple(xa.shape):
         raise _shape_error(xa, [result], RuntimeError("shapes differ"))
     xa[...] = result

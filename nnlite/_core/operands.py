@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..backends.errors import OutOfMemoryError, of_host, two_devices
-from ..backends.registry import backend_of, tables
+from ..backends.registry import backend_of, loaded_backends, tables
 from . import dtypes
 from .tensor_base import TensorBase, wrap
 
@@ -84,9 +84,9 @@ _NO_LOOP = ("not supported for the input", "not contain a loop", "Wrong type (")
 
 def explain(name: str, error: Exception, raws: Any) -> Exception:
     """PyTorch's error for one that the array library raised on these arrays."""
+    if isinstance(error, OutOfMemoryError):
+        raise error  # which says it all
     if isinstance(error, MemoryError):
-        if isinstance(error, OutOfMemoryError):
-            raise error  # which says it all
         return of_host(error)
     check_same_device(name, raws)
     arrays = [a for a in raws if hasattr(a, "shape")]
@@ -106,6 +106,22 @@ def explain(name: str, error: Exception, raws: Any) -> Exception:
         kind = dtypes.TITLES[dtypes.from_numpy[arrays[0].dtype].name]
         return NotImplementedError(f"\"{name}\" not implemented for '{kind}' (convert the tensor with .to(dtype))")
     return error
+
+
+def of_device(error: Exception) -> Exception | None:
+    """The error for memory that is not there, or that a device reported; None for any other."""
+    if isinstance(error, MemoryError):
+        return error if isinstance(error, OutOfMemoryError) else of_host(error)
+    found = (backend.explained(error) for backend in loaded_backends())
+    return next((better for better in found if better is not None), None)
+
+
+def raised(error: RuntimeError) -> NoReturn:
+    """Raise an error of a kernel, or what says more of one that a device reported."""
+    better = of_device(error)
+    if better is None:
+        raise error
+    raise better from error
 
 
 def no_order(name: str, array: Any) -> Exception:

@@ -11,7 +11,7 @@ from ..backends.registry import tables
 from . import tensor_base
 from .grad_mode import mode
 from .node import Node, OutputNode, caller, next_seq
-from .operands import as_array, explain, first_foreign
+from .operands import as_array, explain, first_foreign, raised
 from .tensor_base import wrap
 from .views import PartOf, View, live_node, node_of
 
@@ -248,6 +248,8 @@ def _call_of_one(self: Op) -> Callable[..., Any]:
                 raise
         except MemoryError as error:
             raise explain(name, error, (xa,)) from error
+        except RuntimeError as error:
+            raised(error)
         if type(r) is not type(xa):
             r = as_array(r, xa)
         t = _new(tensor_base.tensor_class)
@@ -310,6 +312,8 @@ def _call_of_two(self: Op) -> Callable[..., Any]:
             r = batches.rerun(name, (xa, ya), attrs)
             if r is None:
                 raise explain(name, error, (xa, ya)) from error
+        except RuntimeError as error:
+            raised(error)
         if type(r) is not type(xa):
             r = as_array(r, xa)
         t = _new(tensor_base.tensor_class)
@@ -367,6 +371,8 @@ def _call_of_many(self: Op) -> Callable[..., Any]:
             result = batches.rerun(name, raws, attrs)
             if result is None:
                 raise explain(name, error, raws) from error
+        except RuntimeError as error:
+            raised(error)
         if not simple:
             return _several(self, inputs, raws, attrs, result)
         if type(result) is not kind:

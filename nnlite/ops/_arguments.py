@@ -18,8 +18,7 @@ import numpy as np
 
 from .._core.dtypes import dtype
 from .._core.op import TensorBase
-from ..backends.errors import OutOfMemoryError, of_host
-from ..backends.registry import loaded_backends
+from .._core.operands import of_device
 from ._public import FUNCTIONS
 
 _TENSORS = frozenset((
@@ -120,7 +119,7 @@ def explained(function: Callable[..., Any], error: Exception, args: tuple[Any, .
     """The error to raise in place of one that a call raised; None for that one itself."""
     name = function.__name__
     if isinstance(error, MemoryError | RuntimeError):
-        better = _of_device(error)
+        better = of_device(error)
         if better is not None:
             return better
     try:
@@ -151,14 +150,6 @@ def explained(function: Callable[..., Any], error: Exception, args: tuple[Any, .
         given = ", ".join(map(_described, (*args, *kwargs.values())))
         return TypeError(f"{name}() received an invalid combination of arguments - got ({given}): {error}")
     return None
-
-
-def _of_device(error: Exception) -> Exception | None:
-    """The error for memory that is not there, or that a device reported; None for any other."""
-    if isinstance(error, MemoryError):
-        return error if isinstance(error, OutOfMemoryError) else of_host(error)
-    found = (backend.explained(error) for backend in loaded_backends())
-    return next((better for better in found if better is not None), None)
 
 
 def _fits(test: Callable[[Any], bool], value: Any) -> bool:

@@ -151,6 +151,32 @@ def test_wherever_it_shows(cuda, use):
         use()
 
 
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda x: x + x,
+        lambda x: x + 1,
+        lambda x: x.exp(),
+        lambda x: x.add_(x),
+        lambda x: x.cumsum(0),
+        lambda x: nnlite.nn.functional.linear(x, x),
+        lambda x: nnlite.cat([x, x]),
+    ],
+)
+def test_in_the_operation_after_the_one_that_failed(cuda, monkeypatch, operation):
+    def launch(*args, **kwargs):
+        raise fake_cupy.CUDARuntimeError(700)
+
+    x = nnlite.ones(2, 2).cuda()
+    for name in ("add", "exp", "cumsum", "concatenate"):
+        monkeypatch.setattr(cuda.module, name, launch, raising=False)
+    monkeypatch.setattr(cuda.module.ndarray, "__matmul__", launch, raising=False)
+    monkeypatch.setattr(cuda.module.ndarray, "T", property(launch), raising=False)
+    with pytest.raises(nnlite.AcceleratorError, match="This process cannot use CUDA any more"):
+        operation(x)
+    assert not nnlite.cuda.is_available()
+
+
 def test_an_error_that_passes_leaves_cuda_usable(cuda, monkeypatch):
     x = nnlite.ones(3).cuda()
     cuda.module.state.sick = 1
