@@ -26,6 +26,7 @@ class Along(tuple[Any, ...]):
 
     where: Any
     axis: int
+    known: tuple[Any, ...] = ()  # the sizes of an array, and the positions in it flattened
 
     @classmethod
     def make(cls, where: Any, axis: int, arrays: tuple[Any, ...]) -> Along:
@@ -130,12 +131,14 @@ def line(x: Any, axis: int) -> tuple[int, int]:
 
 
 def _along(gpu: Any, x: Any, index: Along) -> Places:
-    where = whole(gpu, index.where, index.where.shape)
-    places = gpu.xp.empty(where.shape, "int64")
-    size, inner = line(x, index.axis)
-    if where.size:
-        _start(gpu, "along_places", where.size, (where, places, where.size, where.shape[index.axis], size, inner))
-    return Places(places, 1, x.size, 1, where.shape, False)
+    if not index.known or index.known[0] != x.shape:
+        where = whole(gpu, index.where, index.where.shape)
+        places = gpu.xp.empty(where.shape, "int64")
+        size, inner = line(x, index.axis)
+        if where.size:
+            _start(gpu, "along_places", where.size, (where, places, where.size, where.shape[index.axis], size, inner))
+        index.known = x.shape, places
+    return Places(index.known[1], 1, x.size, 1, index.where.shape, False)
 
 
 def _start(gpu: Any, function: str, total: int, arguments: tuple[Any, ...]) -> None:

@@ -189,6 +189,20 @@ def test_adding_along_an_axis(shape, of_where, axis, kind, backwards):
     np.testing.assert_allclose(x.get().astype(float), results[0].astype(float), rtol=1e-5, atol=1e-5)
 
 
+def test_positions_along_an_axis_are_worked_out_once_for_an_array(monkeypatch):
+    started = []
+    launch = Gpu.launch
+    monkeypatch.setattr(Gpu, "launch", lambda gpu, *a, **k: (started.append(a[1]), launch(gpu, *a, **k))[1])
+    index, x = scatter().along(from_host(np.array([[1, 0], [2, 2]])), 0), from_host(numbers("float32", 3, 2))
+    scatter().scatter_add(x, index, 1)
+    run("index", x.get(), index=index)
+    assert started == ["along_places", "scatter", "gather"]
+    other = numbers("float32", 7, 2)
+    np.testing.assert_array_equal(run("index", other, index=index)[0], np.take_along_axis(other, index.where.get(), 0))
+    run("index", other, index=index.copy())
+    assert started.count("along_places") == 3
+
+
 def test_placing_what_is_there_once():
     where = np.argsort(np.random.default_rng(0).standard_normal((3, 7, 4)), axis=1)[:, :5]
     g = numbers("float32", 3, 5, 4)
