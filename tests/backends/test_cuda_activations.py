@@ -1,4 +1,4 @@
-"""Kernels of activation functions and their gradients."""
+"""Kernels of activation functions and their gradients, and of triangles of matrices."""
 
 from __future__ import annotations
 
@@ -98,8 +98,31 @@ def test_layouts():
     check("silu", np.asarray(x[0, 0, 0]), kind="float32", loose=4)
 
 
+@ANY_KIND
+def test_glu(kind):
+    for shape, axis in (((3, 4), 1), ((2, 6, 5), 1), ((4, 3), 0), ((2, 3, 130), 2), ((1, 2062), 1), ((64, 16), 1)):
+        x, half = numbers(kind, *shape), tuple(n // 2 if i == axis else n for i, n in enumerate(shape))
+        check("glu", x, axis=axis, kind=kind, loose=4)
+        check("glu_backward", numbers(kind, *half, seed=1), x, axis=axis, kind=kind, loose=4)
+    check("glu", numbers(kind, 6, 4).T, axis=0, kind=kind, loose=4)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int64", "float32", "float64", "complex64", *KINDS])
+def test_triangles(dtype):
+    for shape in ((5, 7), (3, 8, 16), (2, 33, 31), (1, 1), (4, 1, 6), (32, 64)):
+        x = (numbers("float32", *shape) * 10).astype(KINDS.get(dtype, dtype))
+        for diagonal in (0, 1, -2, 100, -100):
+            for upper in (False, True):
+                forms = [run("triangle", x, diagonal=diagonal, upper=upper, backwards=b)[0] for b in (False, True)]
+                for out in forms:
+                    assert out.dtype == x.dtype
+                    np.testing.assert_array_equal(out, (np.triu if upper else np.tril)(x, diagonal))
+    run("triangle", x.T, diagonal=0, upper=True)
+
+
 def test_what_is_left_to_the_generic_body():
     assert not taken("relu", np.zeros(3, np.int64))
     assert not taken("silu", np.zeros(3, np.complex64))
     assert not taken("silu", np.zeros((0, 3), np.float32))
+    assert not taken("triangle", np.zeros((2, 2), np.complex128), diagonal=0, upper=True)
     assert not taken("silu_backward", np.zeros(3, np.float32), np.zeros(3, np.float16))

@@ -165,7 +165,7 @@ SPECS = [
         _glu,
         loose=4,
         extreme=False,
-        covers=("sigmoid", "concatenate"),
+        covers=("sigmoid", "concatenate", "glu_backward"),
         edges=lambda rng: [of(np.zeros((0, 4))), of(np.zeros((3, 0)))],
     ),
 ]

@@ -306,14 +306,18 @@ def _(f: Any, g: Any, node: Any, x: Any) -> tuple[Any, ...]:
         s = f.sigmoid(b)
         ga = g * s
         return (f.concatenate(ga, ga * (a * (1 - s)), axis=axis),)
-    xp = f.backend_.xp
+    return (f.glu_backward(g, x, axis=axis),)
+
+
+@op()
+def _glu_backward(xp: Any, g: Any, x: Any, *, axis: int) -> Any:
     out = xp.empty_like(x)
     ga, gb = _halves(out, axis)
     a, b = _halves(x, axis)
-    s = apply(xp, f.sigmoid, b)
+    s = apply(xp, tables[type(x)].sigmoid, b)
     ga[...] = apply(xp, lambda g, s: g * s, g, s)
     gb[...] = apply(xp, lambda ga, a, s: ga * (a * (1 - s)), ga, a, s)
-    return (out,)
+    return out
 
 
 def glu(input: Any, dim: int = -1) -> Any:
