@@ -12,6 +12,7 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import random
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -61,6 +62,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if "device" in [name.strip() for name in names]:
             return  # the test chooses its devices itself
     metafunc.parametrize("device", chosen_devices(metafunc.config))
+
+
+@pytest.fixture(autouse=True)
+def _float32_in_float32(request: pytest.FixtureRequest) -> Iterator[None]:
+    """On CUDA convolutions of float32 do without TF32, which they use unless told otherwise: results are compared."""
+    callspec = getattr(request.node, "callspec", None)
+    if callspec is None or not str(callspec.params.get("device")).startswith("cuda"):
+        yield
+        return
+    import nnlite
+
+    with nnlite.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
 
 
 @pytest.fixture(autouse=True)
