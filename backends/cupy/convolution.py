@@ -27,6 +27,10 @@ still in the second level cache (50 MB on an H100) when the product reads them."
 ALIGNED = 64
 """Slices hold a multiple of so many positions, so that rows of 16-bit numbers are aligned for tensor cores."""
 
+LEAST_POSITIONS = 32
+"""From so many positions of an image on, a product for each image uses most of a tile of the product's result, and
+kernels of one tap are multiplied with the images as they lie."""
+
 MOST_SUMS = 1024
 """With more products than this for one number of the input the direct sums have no use of the cache, and the matrix
 product is taken."""
@@ -51,7 +55,11 @@ class _Sizes:
         self.windows = windows(self.sizes, self.out, tuple(kernel), stride, before, dilation)
         self.each = self.outputs // groups
         self.direct = self.depth == 1 and self.each * self.taps <= MOST_SUMS
-        self.plain = self.taps == 1 and groups == 1 and set(stride) == {1} and not any(map(any, padding))
+        padded = any(map(any, padding))
+        self.whole = groups == 1 and tuple(kernel) == self.sizes and not padded
+        self.plain = (
+            groups == self.taps == 1 and set(stride) == {1} and not padded and self.positions >= LEAST_POSITIONS
+        )
 
     def slices(self) -> Iterator[tuple[int, int]]:
         """(first, count) of the positions of all images."""
@@ -111,6 +119,11 @@ def convolution(
     bias = None if bias is None else xp.ascontiguousarray(bias)
     s = _Sizes(x.shape, weight.shape, stride, padding, dilation, groups, x.itemsize)
     shape = (s.images, s.outputs, *s.out)
+    if s.whole:  # kernels as large as the images: a linear layer
+        out = xp.matmul(x.reshape(s.images, -1), weight.reshape(s.outputs, -1).T)
+        if bias is not None:
+            out += bias
+        return out.reshape(shape)
     if s.direct:
         out = xp.empty(shape, x.dtype)
         each = s.outputs // s.channels
@@ -146,6 +159,8 @@ def convolution_input(
     g, weight = xp.ascontiguousarray(g), xp.ascontiguousarray(weight)
     shape = (g.shape[0], weight.shape[1] * groups, *sizes)
     s = _Sizes(shape, weight.shape, stride, padding, dilation, groups, g.itemsize)
+    if s.whole:
+        return xp.matmul(g.reshape(s.images, s.outputs), weight.reshape(s.outputs, -1)).reshape(shape)
     gx = xp.empty(shape, g.dtype)
     if s.direct:
         each = s.outputs // s.channels
@@ -184,6 +199,8 @@ def convolution_weight(
     x, g = xp.ascontiguousarray(x), xp.ascontiguousarray(g)
     shape = (g.shape[1], x.shape[1] // groups, *kernel)
     s = _Sizes(x.shape, shape, stride, padding, dilation, groups, x.itemsize)
+    if s.whole:
+        return xp.matmul(g.reshape(s.images, s.outputs).T, x.reshape(s.images, -1)).reshape(shape)
     if s.direct:
         gw = xp.empty(shape, x.dtype)
         each = s.outputs // s.channels

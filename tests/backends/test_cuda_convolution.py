@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from on_emulator import ANY_KIND, check, needs_compiler, numbers, taken
+from on_emulator import ANY_KIND, check, needs_compiler, numbers, run, taken
 
 from nnlite.backends.cupy import convolution, windows
 
@@ -17,12 +17,14 @@ CASES = {
     "two axes": ((2, 3, 7, 6), (5, 3, 3, 2), (2, 1), ((1, 1), (0, 1)), (1, 2), 1),
     "groups": ((2, 6, 5, 5), (4, 3, 3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 2),
     "three axes": ((2, 4, 4, 5, 3), (6, 2, 2, 3, 2), (1, 2, 1), ((0, 0), (1, 1), (1, 0)), (1, 1, 2), 2),
-    "one tap": ((3, 4, 5, 4), (6, 4, 1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    "one tap": ((3, 4, 5, 7), (6, 4, 1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    "one tap, few positions": ((3, 4, 5, 4), (6, 4, 1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
     "one tap, step 2": ((3, 4, 5, 4), (6, 4, 1, 1), (2, 2), ((0, 0), (0, 0)), (1, 1), 1),
     "one image": ((1, 4, 5, 4), (6, 4, 3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
     "depthwise": ((2, 5, 7, 6), (5, 1, 3, 3), (2, 1), ((1, 1), (1, 1)), (1, 2), 5),
     "depthwise, two each": ((2, 3, 7), (6, 1, 3), (1,), ((2, 0),), (1,), 3),
     "one channel": ((3, 1, 6, 6), (4, 1, 3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    "one place": ((5, 3, 1, 1), (4, 3, 1, 1), (2, 1), ((0, 0), (0, 0)), (1, 1), 1),
     "one position": ((4, 3, 3, 3), (5, 3, 3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
     "padding beyond the image": ((2, 2, 2, 3), (3, 2, 2, 2), (3, 3), ((4, 5), (3, 3)), (1, 2), 1),
 }
@@ -66,6 +68,21 @@ def test_columns_in_slices(workspace, kind, monkeypatch):
     monkeypatch.setattr(convolution, "ALIGNED", 8)
     for name in ("two axes", "groups", "three axes", "one image"):
         check_all(CASES[name], kind, loose=8)
+
+
+@pytest.mark.parametrize("name", ["one tap", "one place", "one position"])
+def test_no_columns_where_images_are_columns(name, monkeypatch):
+    def refuse(*arguments, **more):
+        raise AssertionError("columns were made")
+
+    monkeypatch.setattr(convolution, "_start", refuse)
+    shape, of_weight, stride, padding, dilation, groups = CASES[name]
+    attributes = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    x, weight = numbers("float32", *shape), numbers("float32", *of_weight)
+    (out,) = run("convolution", x, weight, None, **attributes)
+    run("convolution_input", out, weight, sizes=shape[2:], **attributes)
+    if name != "one tap":
+        run("convolution_weight", x, out, kernel=of_weight[2:], **attributes)
 
 
 def test_a_slice_never_takes_more_than_the_workspace(monkeypatch):
