@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import importlib.util
+import inspect
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -288,3 +289,25 @@ def test_portions_are_the_whole(axis, given):
     np.testing.assert_array_equal(found.get(), expected)
     assert calls == [8, 8, 5]
     assert found is out or not given
+
+
+@pytest.mark.skipif(importlib.util.find_spec("cupy") is None, reason="CuPy is not installed")
+def test_cupy_has_what_is_used():
+    """Names and arguments; nothing of it runs without a GPU."""
+    import cupy
+    import cupyx
+
+    for owner, names in {
+        cupy.cuda: ("get_current_stream", "using_allocator", "Graph", "MemoryPool"),
+        cupy.cuda.Stream: ("begin_capture", "end_capture"),
+        cupy.cuda.Graph: ("launch", "upload", "debug_dot_str"),
+        cupy.cuda.runtime: ("getDevice", "runtimeGetVersion"),
+        cupyx: ("allow_synchronize", "DeviceSynchronized"),
+        cupy: ("concatenate", "stack", "expand_dims", "result_type"),
+    }.items():
+        for name in names:
+            assert hasattr(owner, name), f"{owner} has no {name}"
+    for function, arguments in ((cupy.concatenate, ([], 0, None)), (cupy.stack, ([], 0, None))):
+        inspect.signature(function).bind(*arguments, dtype=None, casting="same_kind")
+    with pytest.warns(Warning, match="allow_synchronize"), cupyx.allow_synchronize(False):
+        pass
