@@ -235,6 +235,10 @@ class Capture:
         """The graph in the language of Graphviz."""
         raise NotImplementedError(f"graphs of {self.backend.name} are not drawn")
 
+    def handles(self) -> tuple[int, int]:
+        """CUDA's handles: the graph, and the graph that can be launched."""
+        raise NotImplementedError(f"graphs of {self.backend.name} have no handles")
+
     def explain(self, error: BaseException) -> CaptureError | None:
         """The error that names the user's line, for one that came of the capture; None for any other."""
         return error if isinstance(error, CaptureError) else None

@@ -666,6 +666,9 @@ def test_calls_out_of_order():
     g.capture_end()
     g.replay()
     assert x.tolist() == [1.0, 1.0]
+    for method in (g.raw_cuda_graph, g.raw_cuda_graph_exec, lambda: g.debug_dump("picture")):
+        with pytest.raises(NotImplementedError, match="graphs of strict"):
+            method()
     with graph(CUDAGraph(device=STRICT), pool=g.pool()):
         nnlite.ones(2, device=STRICT)
 

@@ -95,6 +95,9 @@ class CudaCapture(Capture):
     def picture(self) -> str:
         return str(self._graph.debug_dot_str())
 
+    def handles(self) -> tuple[int, int]:
+        return self._graph.graph, self._graph.graphExec
+
     def multiply(self, *args: Any) -> None:
         """A product of matrices by cuBLAS, on the stream that is captured."""
         self._gemm(self._handle, *args)

@@ -143,7 +143,7 @@ def default_generator(backend: Backend, index: int | None) -> Generator:
     if found is None:
         found = _generators[key] = Generator(device(backend.name) if index is None else device(backend.name, index))
         if _seed_of_all:
-            found.manual_seed(_seed_of_all[0])
+            found._seed = _seed_of_all[0] & _MASK
     return found
 
 

@@ -68,6 +68,8 @@ class DeviceSynchronized(RuntimeError):
 
 
 class Graph:
+    graph, graphExec = 7, 8
+
     def __init__(self, log):
         self.log = log
 
@@ -163,6 +165,7 @@ def test_a_capture_and_its_replays(cuda):
     capture.replay()
     assert cuda.log == [("upload", 9), ("launch", 9)]
     assert capture.picture() == "digraph {}"
+    assert capture.handles() == (7, 8)
 
 
 def test_graphs_that_share_memory_share_the_workspace_and_the_handle(cuda):
@@ -300,7 +303,7 @@ def test_cupy_has_what_is_used():
     for owner, names in {
         cupy.cuda: ("get_current_stream", "using_allocator", "Graph", "MemoryPool"),
         cupy.cuda.Stream: ("begin_capture", "end_capture"),
-        cupy.cuda.Graph: ("launch", "upload", "debug_dot_str"),
+        cupy.cuda.Graph: ("launch", "upload", "debug_dot_str", "graph", "graphExec"),
         cupy.cuda.runtime: ("getDevice", "runtimeGetVersion"),
         cupyx: ("allow_synchronize", "DeviceSynchronized"),
         cupy: ("concatenate", "stack", "expand_dims", "result_type"),

@@ -135,6 +135,18 @@ class CUDAGraph:
     def register_generator_state(self, generator: Any) -> None:
         """Nothing: every generator that is used in a capture goes on in its replays."""
 
+    def raw_cuda_graph(self) -> int:
+        """CUDA's handle of the graph.
+
+        Raises:
+            RuntimeError: nothing was captured. NotImplementedError: the graph is none of CUDA.
+        """
+        return self._captured("raw_cuda_graph").handles()[0]
+
+    def raw_cuda_graph_exec(self) -> int:
+        """CUDA's handle of the graph in the form that is launched; errors as `raw_cuda_graph`."""
+        return self._captured("raw_cuda_graph_exec").handles()[1]
+
     def enable_debug_mode(self) -> None:
         """Nothing: :meth:`debug_dump` needs no preparation."""
 
