@@ -46,7 +46,8 @@ def _groups(xp: Any, new: Any, n: int, order: Any, inverse: bool, counts: bool) 
     (begins,) = xp.nonzero(first)
     number = sizes = None
     if inverse:
-        number = xp.cumsum(first, axis=0, dtype="int64") - 1
+        first[:1] = False  # so that the sums begin with 0
+        number = xp.cumsum(first, axis=0, dtype="int64")
         if order is not None:
             there = xp.empty_like(number)
             there[order] = number
