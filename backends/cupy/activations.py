@@ -1,4 +1,4 @@
-"""Activation functions and their gradients, and triangles of matrices, each in one launch that moves 16 bytes at a time.
+"""Activation functions and their gradients, and triangles of matrices: one launch each, 16 bytes moved at a time.
 
 Times over memory: one read and one write forward, two reads and one write backward, where array expressions take up to
 ten of each. Formulas of 16-bit numbers are computed in float32 without a copy.

@@ -15,7 +15,8 @@ template <int N> struct plane_line {
     __device__ __forceinline__ i64 chunk() const { return (i64)HELD * blockDim.y; }
     __device__ __forceinline__ bool leads() const { return threadIdx.y == 0; }
     __device__ __forceinline__ i64 at(i64 j) const {
-        return (j / positions * channels + channel) * positions + j % positions;
+        const i64 image = quotient(j, positions);
+        return (image * channels + channel) * positions + (j - image * positions);
     }
     __device__ __forceinline__ i64 number(i64 from, int k) const {
         return from + (i64)(k / N * blockDim.y + threadIdx.y) * N + k % N;
@@ -231,7 +232,7 @@ struct sums_of {
             for (int k = 0; k < HELD; ++k) {
                 const i64 j = line.number(from, k);
                 if (j >= end || !line.inside) continue;
-                const i64 own = length ? line.at(j) / length : c;
+                const i64 own = length ? quotient(line.at(j), length) : c;
                 total += up[k];
                 product += up[k] * ((values[k] - (means ? means[own] : 0)) * inverses[own]);
             }

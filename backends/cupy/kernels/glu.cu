@@ -8,7 +8,7 @@ typedef wide<T> A;
 
 template <int N> __device__ __forceinline__ void forward_of(const T* x, T* out, i64 count, i64 size) {
     for (i64 i = first_place() * N; i < count; i += place_step() * N) {
-        const i64 first = i / size * size + i;  // (i / size) 2 size + i % size
+        const i64 first = quotient(i, size) * size + i;  // (i / size) 2 size + i % size
         A a[N], b[N];
         load_pack<N>(x, first, a);
         load_pack<N>(x, first + size, b);
@@ -20,7 +20,7 @@ template <int N> __device__ __forceinline__ void forward_of(const T* x, T* out, 
 
 template <int N> __device__ __forceinline__ void backward_of(const T* g, const T* x, T* gx, i64 count, i64 size) {
     for (i64 i = first_place() * N; i < count; i += place_step() * N) {
-        const i64 first = i / size * size + i;
+        const i64 first = quotient(i, size) * size + i;
         A up[N], a[N], b[N];
         load_pack<N>(g, i, up);
         load_pack<N>(x, first, a);

@@ -66,7 +66,7 @@ __device__ __forceinline__ void rows_of(const T* x, T* out, A* parts, i64 a, i64
             for (int k = 0; k < HELD; k += N) {
                 const i64 j = from + (i64)(k / N * blockDim.x + threadIdx.x) * N;
                 if (j < end) {
-                    const i64 piece = r == 1 ? 0 : j / s;
+                    const i64 piece = r == 1 ? 0 : quotient(j, s);
                     load_pack<N>(first, piece * (b - 1) * s + j, values + k);  // piece b s + (j - piece s)
 #pragma unroll
                     for (int i = 0; i < N; ++i) values[k + i] = REDUCE::of(values[k + i]);

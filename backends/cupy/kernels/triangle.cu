@@ -10,7 +10,7 @@ __device__ __forceinline__ void triangle_of(const T* x, T* out, i64 count, i64 m
     for (i64 i = first_place() * N; i < count; i += place_step() * N) {
         T values[N];
         load_pack<N>(x, i, values);
-        const i64 off = i % n - i / n % m - k;
+        const i64 row = quotient(i, n), off = i - row * n - (row - quotient(row, m) * m) - k;
 #pragma unroll
         for (int j = 0; j < N; ++j)
             if (upper ? off + j < 0 : off + j > 0) values[j] = 0;

@@ -88,6 +88,9 @@ template <class... P> __device__ __forceinline__ bool aligned(P... pointers) {
     return (((u64)pointers | ... | 0) & 15) == 0;
 }
 
+// a / b of numbers >= 0, in 32 bits where they fit: a 64-bit division takes four times the instructions.
+__device__ __forceinline__ i64 quotient(i64 a, i64 b) { return ((a | b) >> 32) == 0 ? (i64)((u32)a / (u32)b) : a / b; }
+
 template <class A> __device__ __forceinline__ A infinity() { return (A)__longlong_as_double(0x7FF0000000000000LL); }
 
 // The first place of this thread and its step, for loops over all places: one dimension of blocks and threads.

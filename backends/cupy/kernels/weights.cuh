@@ -28,7 +28,7 @@ struct weights_of {
         if (spread == 1) {
             pack_at<N>(base + j, otherwise, values);
         } else {
-            const A own = at(base + j / spread, otherwise);
+            const A own = at(base + quotient(j, spread), otherwise);
 #pragma unroll
             for (int k = 0; k < N; ++k) values[k] = own;
         }
