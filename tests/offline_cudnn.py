@@ -1,6 +1,7 @@
 """cuDNN without a GPU: graphs are built, and plans compiled, for the description of one. Nothing can be run.
 
-As a program it builds and runs the problems that stand in its input, lines of JSON, and answers each with a line. Plans
+As a program it builds and runs the problems that stand in its input, lines of JSON, and answers each with a line; where
+there is none (``null``) it calls the wrappers. Plans
 run up to the last call, which ``cudnn_recorder.cpp`` takes. It is a process of its own because plans of attention are
 compiled and handed to the driver when they are built, and ``no_device_driver.cpp``, which stands for the driver, is not
 for other tests to meet.
@@ -133,6 +134,65 @@ def answer(there: Offline, given: dict[str, Any]) -> dict[str, Any]:
     return found | {"tensors": tensors(plan._graph, numbers)}
 
 
+class Unbacked:
+    """CuPy's arrays with addresses that are nobody's: ``xp`` for wrappers."""
+
+    def __init__(self) -> None:
+        import cupy
+
+        self._cupy = cupy
+        self._next = address(1)
+        self.ascontiguousarray = cupy.ascontiguousarray
+
+    def empty(self, shape: Any, dtype: Any) -> Any:
+        cupy = self._cupy
+        memory = cupy.cuda.UnownedMemory(self._next, 1 << 30, None, device_id=0)
+        made = cupy.ndarray(shape, dtype, memptr=cupy.cuda.MemoryPointer(memory, 0))
+        self._next += -(-made.nbytes // 512) * 512
+        return made
+
+
+def wrapped(there: Offline) -> list[dict[str, Any]]:
+    """What the wrappers hand over for arrays of CuPy's, and what reached cuDNN: addresses by number, for each call."""
+    xp = Unbacked()
+    gpu, there._cupy = SimpleNamespace(xp=xp), xp._cupy
+    library.use(there)
+    calls: list[dict[str, Any]] = []
+
+    def called(result: Any, arrays: dict[int, Any]) -> None:
+        given = {number: array.data.ptr for number, array in arrays.items()}
+        calls.append({"given": given, "ran": there.recorded(), "shape": result.shape, "strides": result.strides})
+
+    geometry: Any = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
+    for last in (False, True):
+
+        def images(n: int, c: int, h: int, w: int, last: bool = last) -> Any:
+            if not last:
+                return xp.empty((n, c, h, w), "float16")
+            return xp.empty((n, h, w, c), "float16").transpose(0, 3, 1, 2)
+
+        x, weight, bias = images(8, 16, 20, 20), images(32, 16, 3, 3), xp.empty(32, "float16")
+        assert convolution._takes(x, weight, bias, **geometry)
+        y = convolution.convolution(gpu, x, weight, bias, **geometry)
+        called(y, {convolution.X: x, convolution.WEIGHT: weight, convolution.BIAS: bias, convolution.Y: y})
+        gx = convolution.convolution_input(gpu, y, weight, sizes=(20, 20), **geometry)
+        called(gx, {convolution.Y: y, convolution.WEIGHT: weight, convolution.X: gx})
+        gw = convolution.convolution_weight(gpu, x, y, kernel=(3, 3), **geometry)
+        called(gw, {convolution.X: x, convolution.Y: y, convolution.WEIGHT: gw})
+    attention.LEAST = attention.WORTH = 0
+    q, k, v = xp.empty((2, 128, 3, 4, 64), "float16").transpose(2, 0, 3, 1, 4)  # as a layer's projection gives them
+    settings: Any = {"scale": 0.125, "causal": True, "dropout": 0.0, "seed": 0, "counter": 0}
+    assert attention._takes(q, k, v, None, **settings)
+    out, sums, _ = attention.attention(gpu, q, k, v, None, **settings)
+    operands = {attention.Q: q, attention.K: k, attention.V: v}
+    operands |= {attention.OUT: out, attention.SUMS: sums}
+    called(out, operands)
+    gq, gk, gv, _ = attention.attention_gradient(gpu, out, q, k, v, None, out, sums, None, **settings, wanted=False)
+    made = {attention.G: out, attention.GQ: gq, attention.GK: gk, attention.GV: gv}
+    called(gq, operands | made)
+    return calls
+
+
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
@@ -143,7 +203,8 @@ def main() -> None:
         ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
     there = Offline(recorder)
     for line in sys.stdin:
-        print(json.dumps(answer(there, json.loads(line))), flush=True)
+        given = json.loads(line)
+        print(json.dumps(answer(there, given) if given else wrapped(there)), flush=True)
 
 
 if __name__ == "__main__":

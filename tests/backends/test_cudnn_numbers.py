@@ -23,13 +23,6 @@ def at_once(monkeypatch):
     monkeypatch.setattr(attention, "WORTH", 0)
 
 
-@pytest.fixture
-def strict_float32():
-    """Products of float32 in float32, as on the CPU."""
-    with cudnn.flags(enabled=True, allow_tf32=False):
-        yield
-
-
 def check(got, expected, dtype):
     got, expected = got.detach().cpu().double().numpy(), expected.detach().numpy()
     scale = max(1.0, float(np.abs(expected).max()))
@@ -73,14 +66,14 @@ LAYERS = {
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("name", LAYERS)
-def test_convolution(device, dtype, name, strict_float32):
+def test_convolution(device, dtype, name):
     x, weight, geometry = LAYERS[name]
     convolve = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}[len(x)]
     check_function(lambda x, w, b: convolve(x, w, b, **geometry), [x, weight, (weight[0],)], device, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_channels_last(device, dtype, strict_float32):
+def test_channels_last(device, dtype):
     x, weight, geometry = LAYERS["3x3"]
     out = check_function(
         lambda x, w: F.conv2d(x, w, **geometry), [x, weight], device, dtype, layout=nnlite.channels_last
@@ -89,7 +82,7 @@ def test_channels_last(device, dtype, strict_float32):
         assert out.is_contiguous(memory_format=nnlite.channels_last)
 
 
-def test_transposed_convolution(device, strict_float32):
+def test_transposed_convolution(device):
     check_function(
         lambda x, w: F.conv_transpose2d(x, w, stride=2, padding=1, output_padding=1),
         [(4, 16, 7, 7), (16, 8, 3, 3)],

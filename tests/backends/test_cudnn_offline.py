@@ -205,6 +205,8 @@ def answers(tmp_path_factory):
     if not has_driver():
         arguments.append(compiled(folder, "libcuda.so.1", "no_device_driver.cpp", "-Wl,-soname,libcuda.so.1"))
     problems = {name: {**p._asdict(), "deterministic": False} for name, p in (HEADS | UNFIT | RUN).items()}
+    if importlib.util.find_spec("cupy") is not None:
+        problems["wrappers"] = None
     problems["deterministic"] = {**HEADS["GPT, gradient"]._asdict(), "deterministic": True}
     done = subprocess.run(
         [sys.executable, str(TESTS / "offline_cudnn.py"), *arguments],
@@ -268,6 +270,21 @@ def test_attention_has_plans(answers, name):
         # The frontend exchanges axes of keys and values where it multiplies by their transposes.
         assert sorted(zip(dims, strides, strict=True)) == sorted(zip(*place, strict=True))
         assert kind == KINDS[problem.dtype]
+
+
+def test_wrappers_hand_arrays_of_cupy_to_cudnn(answers):
+    if "wrappers" not in answers:
+        pytest.skip("CuPy is not installed")
+    for call in answers["wrappers"]:
+        assert call["given"].items() <= call["ran"]["arrays"].items()
+    *convolutions, out, gq = answers["wrappers"]
+    in_order, last = convolutions[:3], convolutions[3:]
+    assert [call["shape"] for call in in_order] == [[8, 32, 20, 20], [8, 16, 20, 20], [32, 16, 3, 3]]
+    assert [call["shape"] for call in last] == [call["shape"] for call in in_order]
+    assert [call["strides"][-1] for call in in_order] == [2, 2, 2]
+    assert [call["strides"][1] for call in last] == [2, 2, 2]
+    within_rows = [128 * 4 * 64 * 2, 64 * 2, 4 * 64 * 2, 2]
+    assert [call["strides"] for call in (out, gq)] == [within_rows, within_rows]
 
 
 def test_memory_of_attention_grows_with_the_length_alone(answers):
