@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -43,3 +44,22 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         return ran
 
     return note
+
+
+@pytest.fixture
+def stand_in() -> Iterator[Callable[..., Any]]:
+    """Puts a stand-in in cuDNN's place: ``stand_in(times=..., candidates=..., ...)`` gives the library."""
+    from cudnn_on_host import OnHost
+    from fake_cudnn import FakeCudnn
+
+    from nnlite.backends.cupy.cudnn import library, plans
+
+    def install(times: Any = (), **setting: Any) -> Any:
+        found = OnHost(FakeCudnn(**setting), times)
+        library.use(found)
+        plans.forget()
+        return found
+
+    yield install
+    library.forget()
+    plans.forget()
