@@ -99,8 +99,8 @@ class Staging:
         return staged, slot.copied
 
     def _event(self, stream: Any, later: Any = None) -> Any:
-        """An event in a stream, for which another waits."""
-        event = self._backend.make_event(self._index, False, False)
+        """An event in a stream, for which another waits, or the host: that sleeps meanwhile."""
+        event = self._backend.make_event(self._index, False, later is None)
         event.record(stream)
         if later is not None:
             later.wait_event(event)
