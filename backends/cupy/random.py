@@ -59,3 +59,11 @@ def random_integers(gpu: Any, seed: int, counter: int, n: int, *, low: int, span
 def random_mask(gpu: Any, seed: int, counter: int, n: int, *, limit: int) -> Any:
     """The CPU's bits."""
     return launch(gpu, "mask", gpu.xp.empty(n, np.bool_), 8, np.uint64(limit), *place_of(seed, counter))
+
+
+@kernel("random_exponential", table=OVERRIDES)
+def random_exponential(gpu: Any, seed: int, counter: int, n: int, *, scale: float, kind: Any) -> Any:
+    """The CPU's numbers to a few units in the last place."""
+    out = gpu.xp.empty(n, kind)
+    place = np.float64(scale), *place_of(seed, counter)
+    return launch(gpu, "exponential", out, 4 if out.itemsize == 8 else 8, *place, kind=out.dtype)

@@ -302,7 +302,15 @@ def random_mask(xp: Any, seed: int, counter: int, n: int, *, limit: int) -> Any:
     return words < limit if limit < 1 << 32 else words >= 0
 
 
-for _body in (random_uniform, random_normal, random_integers, random_mask):
+def random_exponential(xp: Any, seed: int, counter: int, n: int, *, scale: float, kind: np.dtype) -> Any:
+    """``n`` exponentially distributed numbers of mean ``scale``, by the inverse of their distribution function."""
+    work = kind if kind == np.float64 else np.dtype(np.float32)
+    out = xp.log(1 - random_uniform(xp, seed, counter, n, kind=work))
+    out *= -scale
+    return out.astype(kind, copy=False)
+
+
+for _body in (random_uniform, random_normal, random_integers, random_mask, random_exponential):
     GENERIC[_body.__name__] = _body
 
 
@@ -333,6 +341,23 @@ def integers(low: int, high: int, shape: tuple[int, ...], where: Any, generator:
     n, span = math.prod(shape), high - low
     words = n if span <= 1 << 32 else 2 * n
     return _drawn(setting(where, generator), "random_integers", n, words, low=low, span=span).reshape(shape)
+
+
+def exponential(
+    shape: tuple[int, ...], kind: dtypes.dtype, scale: float, where: Any, generator: Generator | None = None
+) -> Any:
+    """Exponentially distributed numbers of mean ``scale``."""
+    n = math.prod(shape)
+    words = 2 * n if kind.name == "float64" else n
+    given = setting(where, generator)
+    return _drawn(given, "random_exponential", n, words, scale=scale, kind=kind.np).reshape(shape)
+
+
+def below(shape: tuple[int, ...], chance: float, where: Any, generator: Generator | None = None) -> Any:
+    """Where a float32 number of `uniform` would be below ``chance``, a number in [0, 1] that is rounded to float32."""
+    n = math.prod(shape)
+    limit = math.ceil(float(np.float32(chance)) * 2**24) << 8
+    return _drawn(setting(where, generator), "random_mask", n, n, limit=limit).reshape(shape)
 
 
 def permutation(n: int, where: Any, generator: Generator | None = None) -> Any:

@@ -254,7 +254,9 @@ def check_chance(chance: Any, name: str) -> None:
 
 def below(chance: Any, shape: tuple[int, ...], like: Any, generator: Any) -> Any:
     """Raw bools that are true with a probability, a number or a raw array."""
-    wide = not isinstance(chance, int | float) and chance.dtype == "float64"
+    if isinstance(chance, int | float):
+        return backend_of(like).xp.asarray(rng.below(shape, chance, device_of(like), generator))
+    wide = chance.dtype == "float64"
     u = rng.uniform(shape, dtypes.float64 if wide else dtypes.float32, device_of(like), generator)
     return backend_of(like).xp.asarray(u < chance)
 

@@ -127,8 +127,8 @@ def exponential_(input: Any, lambd: float = 1.0, *, generator: Any = None) -> An
     """
     if real_of("exponential_", "lambd", 1, lambd) <= 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
-    u = _open_uniform(input, _continuous(input, "Exponential"), generator)
-    return _fill(input, "exponential_", backend_of(input._a).xp.log(1 - u) * (-1 / float(lambd)))
+    kind, where = _continuous(input, "Exponential"), device_of(input._a)
+    return _fill(input, "exponential_", rng.exponential(input._a.shape, kind, 1 / float(lambd), where, generator))
 
 
 @public(only_method=True)

@@ -83,6 +83,27 @@ def test_normal_numbers_are_those_of_the_cpu(n, kind, backwards):
 
 
 @SIZES
+@ANY_KIND
+@BOTH
+def test_exponential_numbers_are_those_of_the_cpu(n, kind, backwards):
+    dtype = np.dtype(KINDS[kind])
+    got = drawn("random_exponential", 5, 3, n, scale=1.5, kind=dtype, backwards=backwards)
+    want = rng.random_exponential(xp, 5, 3, n, scale=1.5, kind=dtype)
+    assert got.dtype == want.dtype == dtype
+    loose = {"float64": 4e-16, "float32": 5e-7, "float16": 1e-3, "bfloat16": 8e-3}[kind]
+    np.testing.assert_allclose(got.astype(np.float64), want.astype(np.float64), rtol=loose, atol=loose)
+
+
+@pytest.mark.parametrize("chance", [0, 1, 0.5, 0.3, 1e-9, 2.0**-24, 3 * 2.0**-25, 1 - 2.0**-24, 1 - 1e-9])
+def test_below_is_a_comparison_of_uniform_numbers(chance, device):
+    nnlite.manual_seed(3)
+    u = nnlite.rand(100_000, device=device)
+    nnlite.manual_seed(3)
+    below = nnlite.bernoulli(nnlite.zeros(100_000, device=device), chance)
+    np.testing.assert_array_equal(below.cpu().numpy(), u.cpu().numpy() < np.float32(chance))
+
+
+@SIZES
 @pytest.mark.parametrize(
     ("low", "span"),
     [

@@ -1,7 +1,7 @@
 // Random numbers of the distributions that everything else is made of, and dropout, from words of Philox.
 // T: float16 bfloat16 float32 float64
-// The numbers are those of nnlite/_core/rng.py on the CPU: the very same bits, but for normal numbers of float32 and
-// float64, in which log, cos and sin may differ in the last places.
+// The numbers are those of nnlite/_core/rng.py on the CPU: the very same bits, but for normal and exponential numbers, in
+// which log, cos and sin may differ in the last places.
 //
 // Launch: a thread makes one block of 8 words and the numbers that come of it, in steps of the whole grid; blocks of 256
 // threads, as many as there is work for, up to 65,536. Bytes moved: those of the result (dropout: and of its input).
@@ -64,6 +64,20 @@ extern "C" __global__ void uniform(T* out, i64 n, PLACE) {
         T values[NUMBERS];
 #pragma unroll
         for (int k = 0; k < NUMBERS; ++k) values[k] = narrowed<T>::of(uniform_of<T>::words(word, WORDS * k));
+        store_some<NUMBERS>(out, NUMBERS * b, values, n);
+    }
+}
+
+// Exponentially distributed, of mean ``scale``. 16-bit numbers are made of those of float.
+extern "C" __global__ void exponential(T* out, i64 n, double scale, PLACE) {
+    const philox_stream stream = stream_at(key0, key1, counter0, counter1, origin);
+    const A factor = -scale;
+    for (i64 b = first_place(); NUMBERS * b < n; b += place_step()) {
+        const philox_block word = stream.block(b);
+        T values[NUMBERS];
+#pragma unroll
+        for (int k = 0; k < NUMBERS; ++k)
+            values[k] = narrowed<T>::of(log(1 - uniform_of<A>::words(word, WORDS * k)) * factor);
         store_some<NUMBERS>(out, NUMBERS * b, values, n);
     }
 }

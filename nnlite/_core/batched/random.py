@@ -57,6 +57,6 @@ def _permutations(draw: Callable[..., Any]) -> Callable[..., Any]:
     return drawn
 
 
-for _name, _place in (("uniform", 0), ("normal", 0), ("mask", 0), ("integers", 2)):
+for _name, _place in (("uniform", 0), ("normal", 0), ("exponential", 0), ("mask", 0), ("below", 0), ("integers", 2)):
     setattr(rng, _name, _for_examples(getattr(rng, _name), _place))
 rng.permutation = _permutations(rng.permutation)
