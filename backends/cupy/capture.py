@@ -153,6 +153,11 @@ def call_of_cublas(eager: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
+def handle_of_cublas(eager: Callable[[], int]) -> Callable[[], int]:
+    """CuPy's handle, which is made when it is first asked for; in a capture it is not asked for."""
+    return lambda: 0 if isinstance(current.capture, CudaCapture) else eager()
+
+
 def in_portions(xp: Any, arrays: list[Any], axis: int, out: Any, more: dict[str, Any], most: int = 8) -> Any:
     """``xp.concatenate`` by calls for at most ``most`` arrays each."""
     axis %= arrays[0].ndim

@@ -12,7 +12,7 @@ from .. import deterministic
 from ..capture import current
 from ..constants import Constants
 from . import random
-from .capture import call_of_cublas, in_portions
+from .capture import call_of_cublas, handle_of_cublas, in_portions
 from .gemm import Gemm, Products
 from .launch import Gpu, on_cupy
 from .linear_algebra import LinearAlgebra
@@ -46,7 +46,7 @@ def _products() -> Products:
     from cupy_backends.cuda.libs import cublas
 
     call = call_of_cublas(cublas.gemmStridedBatchedEx)
-    return Products(Gemm(call, cupy.cuda.device.get_cublas_handle, cupy), cupy.matmul)
+    return Products(Gemm(call, handle_of_cublas(cupy.cuda.device.get_cublas_handle), cupy), cupy.matmul)
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:

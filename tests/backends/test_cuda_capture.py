@@ -17,7 +17,7 @@ import pytest
 from nnlite.backends import backend_for
 from nnlite.backends.capture import CaptureError, capturing, current
 from nnlite.backends.cupy import cublas
-from nnlite.backends.cupy.capture import CudaCapture, GraphPool, call_of_cublas, in_portions
+from nnlite.backends.cupy.capture import CudaCapture, GraphPool, call_of_cublas, handle_of_cublas, in_portions
 from nnlite.backends.cupy.gemm import Gemm
 from nnlite.backends.strict.emulator.cublas import gemm_strided_batched
 
@@ -232,13 +232,16 @@ def test_other_errors_stay(cuda, error):
 
 def test_products_go_to_the_handle_of_the_capture(cuda):
     called = []
-    gemm = Gemm(call_of_cublas(lambda *args: called.append(args[0])), lambda: 42, strict.xp)
+    asked = []
+    handle = handle_of_cublas(lambda: asked.append(1) or 42)
+    gemm = Gemm(call_of_cublas(lambda *args: called.append(args[0])), handle, strict.xp)
     a, b = (strict.from_host(np.random.default_rng(0).standard_normal(shape)) for shape in ((3, 4), (4, 5)))
     gemm.matmul(a, b)
     assert called == [42]
     with capturing(cuda.capture()):
         result = gemm.matmul(a, b)
     assert called == [42]
+    assert asked == [1]  # it would be made in the capture
     assert ("cublasGemmStridedBatchedEx", 71) in cuda.log
     np.testing.assert_allclose(result.get(), a.get() @ b.get())
 
