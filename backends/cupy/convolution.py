@@ -7,6 +7,7 @@ of the product and their places in the images are one launch each.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from math import prod
 from typing import Any
@@ -54,12 +55,16 @@ class _Sizes:
         before = tuple(low for low, _ in padding)
         self.windows = windows(self.sizes, self.out, tuple(kernel), stride, before, dilation)
         self.each = self.outputs // groups
-        self.direct = self.depth == 1 and self.each * self.taps <= MOST_SUMS
         padded = any(map(any, padding))
         self.whole = groups == 1 and tuple(kernel) == self.sizes and not padded
         self.plain = (
             groups == self.taps == 1 and set(stride) == {1} and not padded and self.positions >= LEAST_POSITIONS
         )
+
+    @property
+    def direct(self) -> bool:
+        """Whether the sums are taken without columns."""
+        return self.depth == 1 and self.each * self.taps <= MOST_SUMS
 
     def slices(self) -> Iterator[tuple[int, int]]:
         """(first, count) of the positions of all images."""
@@ -70,6 +75,9 @@ class _Sizes:
 
     def counter(self, *more: int) -> str:
         return counter(self.images * self.channels * self.plane, self.images * self.outputs * self.positions, *more)
+
+
+_sizes = functools.lru_cache(1024)(_Sizes)  # working them out takes longer than to start a kernel
 
 
 def _start(gpu: Any, function: str, total: int, s: _Sizes, like: Any, *arguments: Any, more: int = 0) -> None:
@@ -117,7 +125,7 @@ def convolution(
     xp = gpu.xp
     x, weight = xp.ascontiguousarray(x), xp.ascontiguousarray(weight)
     bias = None if bias is None else xp.ascontiguousarray(bias)
-    s = _Sizes(x.shape, weight.shape, stride, padding, dilation, groups, x.itemsize)
+    s = _sizes(x.shape, weight.shape, stride, padding, dilation, groups, x.itemsize)
     shape = (s.images, s.outputs, *s.out)
     if s.whole:  # kernels as large as the images: a linear layer
         out = xp.matmul(x.reshape(s.images, -1), weight.reshape(s.outputs, -1).T)
@@ -158,7 +166,7 @@ def convolution_input(
     xp = gpu.xp
     g, weight = xp.ascontiguousarray(g), xp.ascontiguousarray(weight)
     shape = (g.shape[0], weight.shape[1] * groups, *sizes)
-    s = _Sizes(shape, weight.shape, stride, padding, dilation, groups, g.itemsize)
+    s = _sizes(shape, weight.shape, stride, padding, dilation, groups, g.itemsize)
     if s.whole:
         return xp.matmul(g.reshape(s.images, s.outputs), weight.reshape(s.outputs, -1)).reshape(shape)
     gx = xp.empty(shape, g.dtype)
@@ -198,7 +206,7 @@ def convolution_weight(
     xp = gpu.xp
     x, g = xp.ascontiguousarray(x), xp.ascontiguousarray(g)
     shape = (g.shape[1], x.shape[1] // groups, *kernel)
-    s = _Sizes(x.shape, shape, stride, padding, dilation, groups, x.itemsize)
+    s = _sizes(x.shape, shape, stride, padding, dilation, groups, x.itemsize)
     if s.whole:
         return xp.matmul(g.reshape(s.images, s.outputs).T, x.reshape(s.images, -1)).reshape(shape)
     if s.direct:
@@ -229,7 +237,7 @@ def _fold_sizes(x: Ints, kernel: Ints, dilation: Ints, padding: Ints, stride: In
     """The sizes for images (N, C, H, W)."""
     pads = tuple((p, p) for p in padding)
     channels = x[0] * x[1]
-    return _Sizes((1, channels, *x[2:]), (1, channels, *kernel), stride, pads, dilation, 1, itemsize)
+    return _sizes((1, channels, *x[2:]), (1, channels, *kernel), stride, pads, dilation, 1, itemsize)
 
 
 def _takes_im2col(x: Any, *, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> bool:

@@ -21,6 +21,7 @@ def windows(sizes: Ints, out: Ints, kernel: Ints, stride: Ints, padding: Ints, d
     return tuple(np.int32(value) for axis in axes for value in axis)
 
 
+@functools.lru_cache(1024)
 def fits(sizes: Ints, out: Ints, kernel: Ints, stride: Ints, dilation: Ints) -> bool:
     """Whether every product of these numbers stays within 32 bits along each axis."""
     return all(
