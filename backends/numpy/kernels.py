@@ -85,7 +85,7 @@ def _is_vector(x: Any, *, axis: Any, keepdims: bool) -> bool:
 def norm2(x: np.ndarray, *, axis: None, keepdims: bool) -> Any:
     """The square root of the sum of squares of all, by BLAS: 0.2 ms for a million float32 in place of 1.3."""
     flat = x.reshape(-1)
-    return np.sqrt(flat.dot(flat))
+    return np.sqrt(products.dot(flat, flat))
 
 
 _BITS: dict[Any, Any] = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}

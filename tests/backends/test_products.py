@@ -47,3 +47,29 @@ def test_blas_gets_its_threads_back(several):
         pytest.skip("NumPy's BLAS cannot be asked")
     products.matmul(np.ones((64, 64)), np.ones((64, 64)))
     assert control[0]() == threads.count()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dot_of_long_vectors(dtype, thread_count):
+    x = np.random.default_rng(0).standard_normal(50_000).astype(dtype)
+    for n in (1, 2):
+        thread_count(n)
+        np.testing.assert_allclose(products.dot(x, x), (x.astype(np.float64) ** 2).sum(), rtol=1e-5)
+
+
+def test_blas_uses_one_thread_for_vectors_too(thread_count, monkeypatch):
+    control = threads.blas_control()
+    if control is None:
+        pytest.skip("NumPy's BLAS cannot be asked")
+    thread_count(2)
+    seen = []
+
+    class Watched(np.ndarray):
+        def dot(self, other):
+            seen.append(control[0]())
+            return super().dot(other)
+
+    x = np.ones(20_000).view(Watched)
+    products.dot(x, x)
+    products.dot(x[:100], x[:100])
+    assert seen == [1, 2]
