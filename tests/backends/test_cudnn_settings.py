@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 import inspect
@@ -13,11 +14,12 @@ from cudnn_on_host import TAKEN, Gpu, both, channels_last, normal, takes
 from fake_cudnn import Candidate, FakeCudnn, behavior_note, numerical_note
 
 import nnlite
-from nnlite.backends import cudnn
+from nnlite.backends import KernelTable, backend_for, cudnn
 from nnlite.backends.cupy.cudnn import library, plans
 from nnlite.backends.cupy.overrides import OVERRIDES
 from nnlite.backends.deterministic import mode
-from nnlite.backends.kernels import GENERIC
+from nnlite.backends.kernels import GENERIC, Override
+from nnlite.backends.registry import tables
 from nnlite.backends.strict import StrictArray
 
 NAMES = ("convolution", "convolution_input", "convolution_weight", "attention", "attention_gradient")
@@ -195,6 +197,31 @@ def test_explain_tells_what_is_used(stand_in):
 
 
 # Conditions and registration
+
+
+def test_layers_and_their_derivatives_go_through_cudnn(stand_in, monkeypatch):
+    """From a layer to cuDNN and back, second derivatives too; what cuDNN refuses goes to the generic body."""
+    there = stand_in()
+    backend = backend_for("strict")
+    mine = {name: Override(functools.partial(OVERRIDES[name].function, Gpu()), OVERRIDES[name].when) for name in NAMES}
+    monkeypatch.setitem(tables, StrictArray, KernelTable(backend, mine))
+
+    def penalty(device):
+        nnlite.manual_seed(3)
+        layer = nnlite.nn.Conv2d(4, 6, 3, padding="same", groups=2).to(device)
+        x = nnlite.randn(2, 4, 6, 5).to(device).requires_grad_()
+        (slope,) = nnlite.autograd.grad(layer(x).square().sum(), x, create_graph=True)
+        slope.square().sum().backward()
+        return [t.detach().cpu() for t in (layer(x), x.grad, layer.weight.grad, layer.bias.grad)]
+
+    expected = penalty("cpu")
+    for got, wanted in zip(penalty("strict"), expected, strict=True):
+        nnlite.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-3)
+    assert len(there.frontend.setting.ran) >= 6
+    with cudnn.flags(enabled=False):
+        ran = len(there.frontend.setting.ran)
+        nnlite.testing.assert_close(penalty("strict")[0], expected[0])
+        assert len(there.frontend.setting.ran) == ran
 
 
 @pytest.mark.parametrize("name", NAMES)
