@@ -192,5 +192,6 @@ def logcumsumexp(x: np.ndarray, *, axis: int) -> Any:
 @kernel("hash_tensor", table=OVERRIDES)
 def hash_tensor(x: np.ndarray, *, axis: Any, keepdims: bool) -> Any:
     """The exclusive or in one pass: 1.5 ms in place of 3.5 for a million float32."""
-    bits: Any = x.astype(np.float64 if x.dtype.kind in "fV" else np.int64).view(np.uint64)
-    return np.bitwise_xor.reduce(bits, axis, keepdims=keepdims)
+    bits = x.astype(np.float64 if x.dtype.kind in "fV" else np.int64).view(np.uint64)
+    reduce: Any = np.bitwise_xor.reduce
+    return reduce(bits, axis, keepdims=keepdims)
