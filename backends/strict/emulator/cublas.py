@@ -32,7 +32,7 @@ def matrices(
     dtype = _dtype(kind)
     steps = (step, leading, 1) if transposed else (step, 1, leading)
     last = (batch - 1) * step + (rows - 1) * steps[1] + (columns - 1) * steps[2]
-    memory = (ctypes.c_byte * ((last + 1) * dtype.itemsize)).from_address(pointer)
+    memory: Any = (ctypes.c_byte * ((last + 1) * dtype.itemsize)).from_address(pointer)
     return np.ndarray((batch, rows, columns), dtype, memory, strides=tuple(s * dtype.itemsize for s in steps))
 
 
