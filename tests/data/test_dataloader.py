@@ -361,6 +361,7 @@ def test_whole_batches_are_quick():
     """The measure against PyTorch is in tests/parity; here: far from one look-up a sample."""
     data = TensorDataset(nnlite.zeros(5000, 10), nnlite.zeros(5000))
     times = []
+    list(DataLoader(data, batch_size=256, shuffle=True))  # what loads at first use is not counted
     for function in None, lambda batch: default_collate(batch):
         begin = time.perf_counter()
         list(DataLoader(data, batch_size=256, shuffle=True, collate_fn=function))
