@@ -118,8 +118,8 @@ def memory_stats(device: Any = None) -> OrderedDict[str, int]:
 
     There are ``allocated_bytes.all`` and ``active_bytes.all`` (``current``, ``peak``, ``allocated`` and ``freed`` in
     all), ``reserved_bytes.all`` (``current``, ``peak``), ``allocation.all.allocated`` (how many there were),
-    ``num_alloc_retries`` (how often memory was there only after caches were emptied) and ``num_ooms`` (how often not
-    even then). CuPy's pool does not tell the rest: PyTorch's figures of its small and its large pool, and how many
+    ``num_alloc_retries`` (how often caches were emptied for an allocation) and ``num_ooms`` (how often that was not
+    enough). CuPy's pool does not tell the rest: PyTorch's figures of its small and its large pool, and how many
     blocks are in use.
 
     Example:
