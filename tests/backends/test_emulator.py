@@ -14,10 +14,10 @@ from nnlite.backends.strict.emulator.build import Module
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
 
 
-def kernel(body, parameters, backwards=False):
+def kernel(body, parameters, backwards=False, bounds="__launch_bounds__(1024) "):
     head = (KERNELS / "types.cuh").read_text("utf-8")
     block = (KERNELS / "block.cuh").read_text("utf-8").replace('#include "types.cuh"\n', "")
-    text = f'{head}\n{block}\nextern "C" __global__ void k({parameters}) {{\n{body}\n}}\n'
+    text = f'{head}\n{block}\nextern "C" __global__ void {bounds}k({parameters}) {{\n{body}\n}}\n'
     return Module(text, "test", backwards).get_function("k")
 
 
@@ -193,6 +193,16 @@ def test_arguments_are_checked():
         run((1,), (1025,), (x, 4, np.float32(1), half))
     with pytest.raises(RuntimeError, match="65,535"):
         run((1, 65536), (1,), (x, 4, np.float32(1), half))
+
+
+def test_more_threads_than_registers_are_sure_for():
+    """A kernel may take 255 registers, of which a multiprocessor has 65,536."""
+    for bounds, most in (("", 256), ("__launch_bounds__(512, 2) ", 512), ("__launch_bounds__(1024) ", 1024)):
+        run = kernel("", "float* out", bounds=bounds)
+        run((1,), (most,), (zeros(4),))
+        if most < 1024:
+            with pytest.raises(RuntimeError, match=f"for {most} only; declare more with __launch_bounds__"):
+                run((1,), (2, most // 2 + 16), (zeros(4),))
 
 
 def test_arrays_that_overlap_stay_one():

@@ -132,13 +132,15 @@ struct moments_of {
 };
 
 // parts (parts, channels, 3). Launch planes: (1, 256); columns: (channels of a tile, threads of a channel).
-extern "C" __global__ void moments_planes(const T* x, A* parts, i64 images, i64 channels, i64 positions, i64 count) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+moments_planes(const T* x, A* parts, i64 images, i64 channels, i64 positions, i64 count) {
     __shared__ moments room[256];
     const channels_of s{images, channels, positions, count};
     over_planes(s, positions % PACK<T> == 0 && aligned(x), moments_of{x, parts, s, room});
 }
 
-extern "C" __global__ void moments_columns(const T* x, A* parts, i64 images, i64 channels, i64 positions, i64 count) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+moments_columns(const T* x, A* parts, i64 images, i64 channels, i64 positions, i64 count) {
     __shared__ moments room[256];
     const channels_of s{images, channels, positions, count};
     over_tiles(s, moments_of{x, parts, s, room});
@@ -190,9 +192,9 @@ struct batch_norm_of {
     }
 };
 
-extern "C" __global__ void batch_norm_planes(const T* x, const void* weight, const void* bias, T* out, const A* parts,
-                                             A* means, A* variances, A* inverses, i64 images, i64 channels,
-                                             i64 positions, i64 count, A eps, i64 wider) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+batch_norm_planes(const T* x, const void* weight, const void* bias, T* out, const A* parts, A* means, A* variances,
+                  A* inverses, i64 images, i64 channels, i64 positions, i64 count, A eps, i64 wider) {
     __shared__ moments room[256];
     const channels_of s{images, channels, positions, count};
     const weights_of w{weight, wider != 0}, b{bias, wider != 0};
@@ -200,9 +202,9 @@ extern "C" __global__ void batch_norm_planes(const T* x, const void* weight, con
                 batch_norm_of{x, w, b, out, parts, means, variances, inverses, eps, s, room});
 }
 
-extern "C" __global__ void batch_norm_columns(const T* x, const void* weight, const void* bias, T* out, const A* parts,
-                                              A* means, A* variances, A* inverses, i64 images, i64 channels,
-                                              i64 positions, i64 count, A eps, i64 wider) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+batch_norm_columns(const T* x, const void* weight, const void* bias, T* out, const A* parts, A* means,
+                   A* variances, A* inverses, i64 images, i64 channels, i64 positions, i64 count, A eps, i64 wider) {
     __shared__ moments room[256];
     const channels_of s{images, channels, positions, count};
     const weights_of w{weight, wider != 0}, b{bias, wider != 0};
@@ -247,15 +249,17 @@ struct sums_of {
 };
 
 // parts (parts, 2, channels). Launch as ``moments_planes`` and ``moments_columns``.
-extern "C" __global__ void sums_planes(const T* g, const T* x, const A* means, const A* inverses, A* parts, i64 images,
-                                       i64 channels, i64 positions, i64 count, i64 length) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+sums_planes(const T* g, const T* x, const A* means, const A* inverses, A* parts, i64 images, i64 channels,
+            i64 positions, i64 count, i64 length) {
     __shared__ A room[256];
     const channels_of s{images, channels, positions, count};
     over_planes(s, positions % PACK<T> == 0 && aligned(g, x), sums_of{g, x, means, inverses, parts, s, length, room});
 }
 
-extern "C" __global__ void sums_columns(const T* g, const T* x, const A* means, const A* inverses, A* parts, i64 images,
-                                        i64 channels, i64 positions, i64 count, i64 length) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+sums_columns(const T* g, const T* x, const A* means, const A* inverses, A* parts, i64 images, i64 channels,
+             i64 positions, i64 count, i64 length) {
     __shared__ A room[256];
     const channels_of s{images, channels, positions, count};
     over_tiles(s, sums_of{g, x, means, inverses, parts, s, length, room});
@@ -279,7 +283,8 @@ __device__ __forceinline__ void join_sums(const Line& line, const A* parts, void
 }
 
 // The gradients of weight and bias alone. Launch: tiles of channels, as columns of ``parts`` numbers.
-extern "C" __global__ void weight_gradients(const A* parts, void* gw, void* gb, i64 channels, i64 count, i64 wider) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+weight_gradients(const A* parts, void* gw, void* gb, i64 channels, i64 count, i64 wider) {
     __shared__ A room[256];
     const channels_of s{1, channels, 1, count};
     for (i64 tile = blockIdx.x; tile < tiles_of(1, channels); tile += gridDim.x) {
@@ -324,10 +329,10 @@ struct batch_gradient_of {
     }
 };
 
-extern "C" __global__ void batch_gradient_planes(const T* g, const T* x, const void* weight, const A* means,
-                                                 const A* inverses, const A* parts, T* gx, void* gw, void* gb,
-                                                 i64 images, i64 channels, i64 positions, i64 count, i64 training,
-                                                 i64 wider) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+batch_gradient_planes(const T* g, const T* x, const void* weight, const A* means, const A* inverses,
+                      const A* parts, T* gx, void* gw, void* gb, i64 images, i64 channels, i64 positions,
+                      i64 count, i64 training, i64 wider) {
     __shared__ A room[256];
     const channels_of s{images, channels, positions, count};
     const weights_of w{weight, wider != 0};
@@ -335,10 +340,10 @@ extern "C" __global__ void batch_gradient_planes(const T* g, const T* x, const v
                 batch_gradient_of{g, x, w, means, inverses, parts, gx, gw, gb, training != 0, s, room});
 }
 
-extern "C" __global__ void batch_gradient_columns(const T* g, const T* x, const void* weight, const A* means,
-                                                  const A* inverses, const A* parts, T* gx, void* gw, void* gb,
-                                                  i64 images, i64 channels, i64 positions, i64 count, i64 training,
-                                                  i64 wider) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+batch_gradient_columns(const T* g, const T* x, const void* weight, const A* means, const A* inverses,
+                       const A* parts, T* gx, void* gw, void* gb, i64 images, i64 channels, i64 positions,
+                       i64 count, i64 training, i64 wider) {
     __shared__ A room[256];
     const channels_of s{images, channels, positions, count};
     const weights_of w{weight, wider != 0};
@@ -347,8 +352,9 @@ extern "C" __global__ void batch_gradient_columns(const T* g, const T* x, const 
 
 // Running statistics of the channels move towards the batch's: r = (1 - momentum) r + momentum s factor. ``step`` is the
 // momentum where it stands on the device. Launch: a thread for each channel.
-extern "C" __global__ void move_statistics(void* mean, void* variance, const A* batch_mean, const A* batch_variance,
-                                           const A* step, A momentum, A factor, i64 channels, i64 wider) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+move_statistics(void* mean, void* variance, const A* batch_mean, const A* batch_variance, const A* step,
+                A momentum, A factor, i64 channels, i64 wider) {
     if (step) momentum = *step;
     for (i64 c = first_place(); c < channels; c += place_step()) {
         const A old_mean = weights_of{mean, wider != 0}.at(c, 0);

@@ -111,9 +111,9 @@ __device__ __forceinline__ void leave(A lost, A weighed, bool leads, int leaders
 }
 
 // Launch: (threads of a row, rows).
-extern "C" __global__ void forward_rows(const T* x, const i64* target, const T* weight, T* out, A* exps, A* sums,
-                                        i64* labels, A* share, A* even, A* parts, i64 ignored, i64 masked, A smoothing,
-                                        i64 rows, i64 n) {
+extern "C" __global__ void __launch_bounds__(1024)
+forward_rows(const T* x, const i64* target, const T* weight, T* out, A* exps, A* sums, i64* labels, A* share,
+             A* even, A* parts, i64 ignored, i64 masked, A smoothing, i64 rows, i64 n) {
     __shared__ A room[32];
     const cross_entropy loss{x,      target, weight, out,     exps,        sums,     labels,
                              share, even,   n,      ignored, masked != 0, smoothing};
@@ -129,9 +129,9 @@ extern "C" __global__ void forward_rows(const T* x, const i64* target, const T* 
 }
 
 // Launch: (columns of a tile, threads of a column).
-extern "C" __global__ void forward_columns(const T* x, const i64* target, const T* weight, T* out, A* exps, A* sums,
-                                           i64* labels, A* share, A* even, A* parts, i64 ignored, i64 masked,
-                                           A smoothing, i64 outer, i64 n, i64 inner, i64 between) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+forward_columns(const T* x, const i64* target, const T* weight, T* out, A* exps, A* sums, i64* labels, A* share,
+                A* even, A* parts, i64 ignored, i64 masked, A smoothing, i64 outer, i64 n, i64 inner, i64 between) {
     __shared__ A room[256];
     const cross_entropy loss{x,      target, weight, out,     exps,        sums,     labels,
                              share, even,   n,      ignored, masked != 0, smoothing};
@@ -147,8 +147,9 @@ extern "C" __global__ void forward_columns(const T* x, const i64* target, const 
 
 // The sum or the mean of the losses; for the mean, the factors of the gradient are divided by the sum of the weights.
 // Launch: one dimension of blocks and threads; one block is enough for the sum.
-extern "C" __global__ void finish(const A* parts, i64 blocks, const i64* target, i64 ignored, i64 masked, T* out,
-                                  A* share, A* even, i64 positions, i64 mean) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+finish(const A* parts, i64 blocks, const i64* target, i64 ignored, i64 masked, T* out, A* share, A* even,
+       i64 positions, i64 mean) {
     __shared__ A room[32];
     A lost = 0, weighed = 0;
     for (i64 b = threadIdx.x; b < blocks; b += blockDim.x) {
@@ -202,8 +203,9 @@ struct gradient {
     }
 };
 
-extern "C" __global__ void backward_rows(const T* g, i64 each, const A* share, const A* even, const T* weight,
-                                         const A* exps, const A* sums, const i64* labels, T* gx, i64 rows, i64 n) {
+extern "C" __global__ void __launch_bounds__(1024)
+backward_rows(const T* g, i64 each, const A* share, const A* even, const T* weight, const A* exps, const A* sums,
+              const i64* labels, T* gx, i64 rows, i64 n) {
     __shared__ A room[32];
     const gradient all{g, each != 0, share, even, weight, exps, sums, labels, gx, n};
     const A weights = even ? all_weights(row_line<1>{0}, weight, n, room) : 0;
@@ -214,9 +216,9 @@ extern "C" __global__ void backward_rows(const T* g, i64 each, const A* share, c
     }
 }
 
-extern "C" __global__ void backward_columns(const T* g, i64 each, const A* share, const A* even, const T* weight,
-                                            const A* exps, const A* sums, const i64* labels, T* gx, i64 outer, i64 n,
-                                            i64 inner, i64 between) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+backward_columns(const T* g, i64 each, const A* share, const A* even, const T* weight, const A* exps,
+                 const A* sums, const i64* labels, T* gx, i64 outer, i64 n, i64 inner, i64 between) {
     __shared__ A room[256];
     const gradient all{g, each != 0, share, even, weight, exps, sums, labels, gx, n};
     const A weights = even ? all_weights(column_line{0, 1, true}, weight, n, room) : 0;

@@ -69,7 +69,7 @@ template <int ORDER> __device__ __forceinline__ A norm_of(const A* parts, i64 n,
 }
 
 // The norm from its n parts, in a fixed order. Launch: one block.
-extern "C" __global__ void norm_total(const A* parts, T* total, i64 n, i64 order) {
+extern "C" __global__ void __launch_bounds__(1024) norm_total(const A* parts, T* total, i64 n, i64 order) {
     __shared__ A room[32];
     const A norm = order == 2 ? norm_of<2>(parts, n, room) : order == 1 ? norm_of<1>(parts, n, room)
                                                                         : norm_of<0>(parts, n, room);

@@ -59,8 +59,9 @@ __device__ __forceinline__ bool in_packs(i64 n, i64 spread) {
 }
 
 // out = (x - mean) inverse weight + bias. Launch: (threads of a row, rows), any number of blocks.
-extern "C" __global__ void row_norm(const T* x, const void* weight, const void* bias, T* out, A* means, A* inverses,
-                                    i64 rows, i64 n, i64 spread, i64 weights, A eps, i64 centred, i64 wider) {
+extern "C" __global__ void __launch_bounds__(1024)
+row_norm(const T* x, const void* weight, const void* bias, T* out, A* means, A* inverses, i64 rows, i64 n,
+         i64 spread, i64 weights, A eps, i64 centred, i64 wider) {
     __shared__ A room[32];
     const weights_of w{weight, wider != 0}, b{bias, wider != 0};
     if (in_packs(n, spread) && aligned(x, out, weight, bias))
@@ -118,9 +119,9 @@ __device__ __forceinline__ void row_gradient_of(const T* g, const T* x, weights_
 }
 
 // gx = (g w - mean of g w - normal (mean of g w normal)) inverse. Launch as ``row_norm``.
-extern "C" __global__ void row_norm_gradient(const T* g, const T* x, const void* weight, const A* means,
-                                             const A* inverses, T* gx, i64 rows, i64 n, i64 spread, i64 weights,
-                                             i64 wider) {
+extern "C" __global__ void __launch_bounds__(1024)
+row_norm_gradient(const T* g, const T* x, const void* weight, const A* means, const A* inverses, T* gx, i64 rows,
+                  i64 n, i64 spread, i64 weights, i64 wider) {
     __shared__ A room[32];
     const weights_of w{weight, wider != 0};
     if (in_packs(n, spread) && aligned(g, x, gx, weight))

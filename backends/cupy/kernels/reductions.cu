@@ -83,7 +83,8 @@ __device__ __forceinline__ void rows_of(const T* x, T* out, A* parts, i64 a, i64
 }
 
 // Launch: (threads of a result, results); ``parts`` has room for splits x results, or is null where splits = 1.
-extern "C" __global__ void rows(const T* x, T* out, A* parts, i64 a, i64 r, i64 b, i64 s, i64 splits, A divisor) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+rows(const T* x, T* out, A* parts, i64 a, i64 r, i64 b, i64 s, i64 splits, A divisor) {
     __shared__ A room[32];
     if (s % PACK<T> == 0 && aligned(x)) rows_of<PACK<T>>(x, out, parts, a, r, b, s, splits, divisor, room);
     else rows_of<1>(x, out, parts, a, r, b, s, splits, divisor, room);
@@ -106,8 +107,8 @@ __device__ __forceinline__ A column_result(const column_line& line, const S* x, 
 }
 
 // Launch: (columns of a tile, threads of a column), a block for each tile and part, and any other number.
-extern "C" __global__ void columns(const T* x, T* out, A* parts, i64 outer, i64 n, i64 inner, i64 between, i64 splits,
-                                   A divisor) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+columns(const T* x, T* out, A* parts, i64 outer, i64 n, i64 inner, i64 between, i64 splits, A divisor) {
     __shared__ A room[1024];
     for (i64 task = blockIdx.x; task < tiles_of(outer, inner) * splits; task += gridDim.x) {
         i64 which;
@@ -119,7 +120,8 @@ extern "C" __global__ void columns(const T* x, T* out, A* parts, i64 outer, i64 
 }
 
 // The results of the parts: parts (splits, outputs). Launch as ``columns``.
-extern "C" __global__ void finish(const A* parts, T* out, i64 splits, i64 outputs, A divisor) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+finish(const A* parts, T* out, i64 splits, i64 outputs, A divisor) {
     __shared__ A room[1024];
     for (i64 tile = blockIdx.x; tile < tiles_of(1, outputs); tile += gridDim.x) {
         i64 which;

@@ -64,7 +64,8 @@ __device__ __forceinline__ void backward_of(const Line& line, const T* g, const 
 }
 
 // Launch: (threads of a row, rows), any number of blocks.
-extern "C" __global__ void forward_rows(const T* x, T* out, i64 rows, i64 n) {
+extern "C" __global__ void __launch_bounds__(1024)
+forward_rows(const T* x, T* out, i64 rows, i64 n) {
     __shared__ A room[32];
     if (n % PACK<T> == 0 && aligned(x, out)) {
         FOR_ROWS(r, rows) forward_of(row_line<PACK<T>>{r * n}, x, out, n, room);
@@ -73,7 +74,8 @@ extern "C" __global__ void forward_rows(const T* x, T* out, i64 rows, i64 n) {
     }
 }
 
-extern "C" __global__ void backward_rows(const T* g, const T* out, T* gx, i64 rows, i64 n) {
+extern "C" __global__ void __launch_bounds__(1024)
+backward_rows(const T* g, const T* out, T* gx, i64 rows, i64 n) {
     __shared__ A room[32];
     if (n % PACK<T> == 0 && aligned(g, out, gx)) {
         FOR_ROWS(r, rows) backward_of(row_line<PACK<T>>{r * n}, g, out, gx, n, room);
@@ -83,15 +85,16 @@ extern "C" __global__ void backward_rows(const T* g, const T* out, T* gx, i64 ro
 }
 
 // Launch: (columns of a tile, threads of a column), any number of blocks.
-extern "C" __global__ void forward_columns(const T* x, T* out, i64 outer, i64 n, i64 inner, i64 between) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+forward_columns(const T* x, T* out, i64 outer, i64 n, i64 inner, i64 between) {
     __shared__ A room[1024];
     i64 which;
     for (i64 tile = blockIdx.x; tile < tiles_of(outer, inner); tile += gridDim.x)
         forward_of(column_of(tile, n, inner, between, which), x, out, n, room);
 }
 
-extern "C" __global__ void backward_columns(const T* g, const T* out, T* gx, i64 outer, i64 n, i64 inner,
-                                            i64 between) {
+extern "C" __global__ void __launch_bounds__(256, PACK<T> == 2 ? 2 : 4)
+backward_columns(const T* g, const T* out, T* gx, i64 outer, i64 n, i64 inner, i64 between) {
     __shared__ A room[1024];
     i64 which;
     for (i64 tile = blockIdx.x; tile < tiles_of(outer, inner); tile += gridDim.x)

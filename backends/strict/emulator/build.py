@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import math
 import os
 import re
 import subprocess
@@ -24,7 +25,12 @@ FLAGS = ("-std=c++17", "-O1", "-fno-strict-aliasing", "-fPIC", "-shared", "-w")
 GUARD = 4096
 """Bytes before and behind each array, which a kernel must not write."""
 
-_KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\([^)]*\)\s+)?(\w+)\(')
+MOST_THREADS = 1024
+
+_KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(([^)]*)\)\s+)?(\w+)\(')
+
+ANY_REGISTERS = 256
+"""Threads of a block that may have as many registers as a thread can have; more have to be declared."""
 
 _TRAMPOLINE = """
 extern "C" const char* start_{0}(const unsigned* size, long shared, int order, void** values) {{
@@ -37,7 +43,7 @@ extern "C" const char* types_{0}() {{ return emulated::signature({0}); }}
 @functools.cache
 def library(text: str, label: str) -> ctypes.CDLL:
     """The source compiled and loaded; kept on disk by its text."""
-    names = _KERNEL.findall(text)
+    names = [name for _, name in _KERNEL.findall(text)]
     whole = f'#include "{DEVICE}"\n{text}' + "".join(_TRAMPOLINE.format(name) for name in names)
     digest = hashlib.sha256((whole + DEVICE.read_text("utf-8") + " ".join(FLAGS)).encode()).hexdigest()[:24]
     folder = Path(tempfile.gettempdir()) / f"nnlite-emulator-{os.getuid()}"
@@ -64,6 +70,7 @@ class Module:
     def __init__(self, text: str, label: str, backwards: bool = False) -> None:
         self._library = library(text, label)
         self._backwards = backwards
+        self._bounds = {name: bounds.partition(",")[0].strip() for bounds, name in _KERNEL.findall(text) if bounds}
 
     def get_function(self, name: str) -> Any:
         """A function of (blocks, threads, arguments, shared bytes)."""
@@ -72,6 +79,8 @@ class Module:
         start = getattr(self._library, f"start_{name}")
         start.restype = ctypes.c_char_p
         parameters = re.findall("[CP]?.", types().decode())
+        declared = self._bounds.get(name, str(ANY_REGISTERS))
+        most = int(declared) if declared.isdigit() else MOST_THREADS
 
         def call(grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], shared_mem: int = 0) -> None:
             if len(arguments) != len(parameters):
@@ -83,6 +92,10 @@ class Module:
             buffers = [ctypes.create_string_buffer(p, len(p)) for p in pointers]
             table = (ctypes.c_void_p * len(buffers))(*[ctypes.addressof(b) for b in buffers])
             size = (ctypes.c_uint * 6)(*_three(grid), *_three(block))
+            threads = math.prod(block)
+            if most < threads <= MOST_THREADS:
+                what = f"{threads} threads, but its registers are sure to suffice for {most} only"
+                raise RuntimeError(f"{name}: {what}; declare more with __launch_bounds__")
             fault = start(size, ctypes.c_long(shared_mem), int(self._backwards), table)
             if fault:
                 raise RuntimeError(f"{name}: {fault.decode()}")
