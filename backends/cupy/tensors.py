@@ -22,7 +22,7 @@ Row = Sequence[Any]
 
 
 class Tensors(Struct):
-    """Up to `MOST` rows of arrays of one size each, without gaps, cut into chunks.
+    """Up to `MOST` rows of arrays of one size each, without gaps, cut into chunks; None in all rows or in none.
 
     Attributes:
         blocks: of a launch, one a chunk.
@@ -44,8 +44,10 @@ class Tensors(Struct):
         whole["chunk"] = self._chunk
         whole["size"][:count] = self._sizes
         whole["first"][:count] = self._first
-        columns = [[0 if a is None else address(a) for a in column] for column in zip(*self._rows, strict=True)]
-        whole["at"][: len(columns), :count] = columns
+        at = whole["at"]
+        for number, column in enumerate(zip(*self._rows, strict=True)):
+            if column[0] is not None:
+                at[number, :count] = [address(a) for a in column]
         return made
 
 

@@ -30,18 +30,22 @@ NUMBERS = {
 
 def _row(xp: Any, arrays: Row, state: Any) -> Row | None:
     """The arrays of a parameter as a kernel takes them; None if it cannot."""
-    first = arrays[0]
-    if any(a is not None and a.shape != first.shape for a in arrays) or arrays[-1].dtype != first.dtype:
+    first, gradient = arrays[0], arrays[-1]
+    shape = first.shape
+    if gradient.shape != shape or gradient.dtype != first.dtype:
         return None
+    for a in arrays[1:-1]:
+        if a is not None and (a.dtype != state or a.shape != shape):
+            return None
     straight = in_one_order(arrays)
     if straight is None:
         return None
-    *written, gradient = straight
-    if any(a is not None and not a.flags.c_contiguous for a in written):
-        return None
-    if any(a is not None and a.dtype != state for a in written[1:]):
-        return None
-    return *written, xp.ascontiguousarray(gradient)
+    for a in straight[1:-1]:
+        if a is not None and not a.flags.c_contiguous:
+            return None
+    if straight[-1].flags.c_contiguous:
+        return straight
+    return *straight[:-1], xp.ascontiguousarray(straight[-1])
 
 
 def _single(number: Any) -> Any:
