@@ -16,6 +16,7 @@ from .._core.operands import transfer
 from .._core.tensor_base import wrap
 from .._core.views import node_of
 from ..backends import backend_of
+from ..backends.capture import refuse_upload
 from ._public import public
 
 
@@ -55,6 +56,8 @@ def move(array: Any, where: device, non_blocking: bool = False) -> Any:
     backend, index = available(where)
     if backend is here:
         return array if here.index_of(array) == index else here.to_index(array, index)
+    if here.name == "cpu":
+        refuse_upload("a copy of a tensor of the CPU")  # of a number, too: it may be another one the next time
     host = here.to_host(array)
     if non_blocking:
         return backend.from_host_async(host, index)
