@@ -11,14 +11,18 @@ import numpy as np
 
 from ..base import Backend
 from ..registry import register_backend
+from ..release import on_low_memory
 from . import convolution as convolution  # registers its kernels
 from . import indexing as indexing
+from . import memory
 from . import norms as norms
 from . import order as order
 from .first_use import available, worth
 from .kernels import OVERRIDES
 from .namespace import xp
 from .positions import Along, offered_along, scatter
+
+on_low_memory(memory.give_back)
 
 _LEAST = 1 << 14
 """From so many positions on compiled code looks at them on its way."""
@@ -71,6 +75,17 @@ class NumpyBackend(Backend):
     def device_name(self, index: int | None = None) -> str:
         return platform.processor() or platform.machine()
 
+    def memory_allocated(self, index: int | None = None) -> int:
+        """Bytes that malloc has given out in the whole process; 0 where it cannot be asked."""
+        return (memory.statistics() or {"allocated": 0})["allocated"]
+
+    def memory_reserved(self, index: int | None = None) -> int:
+        """Bytes that malloc holds."""
+        return (memory.statistics() or {"reserved": 0})["reserved"]
+
+    def empty_cache(self) -> None:
+        memory.give_back()
+
     def memory_info(self, index: int | None = None) -> tuple[int, int]:
         page = os.sysconf("SC_PAGE_SIZE")
         return os.sysconf("SC_AVPHYS_PAGES") * page, os.sysconf("SC_PHYS_PAGES") * page
@@ -80,4 +95,5 @@ def register() -> None:
     """Add the CPU to the registry, with the compiled kernels where numba is installed."""
     if available():
         importlib.import_module(f"{__package__}.compiled")
+    memory.keep()
     register_backend(NumpyBackend(), OVERRIDES)
