@@ -265,7 +265,7 @@ def move_statistics(
     """One launch for both in place of ten."""
     wide = _wide(mean).type
     if step is not None:
-        step = step.astype(_wide(mean))
+        step = step.astype(_wide(mean), copy=False)
     arrays = (mean, variance, _flat(gpu, batch_mean), _flat(gpu, batch_variance), step)
     gpu.launch("channels", "move_statistics", blocks_for(mean.size), 256, *arrays, wide(momentum), wide(factor),
                mean.size, int(mean.dtype == _wide(mean)), T=mean.dtype)  # fmt: skip
