@@ -238,6 +238,20 @@ def test_the_layout_is_that_of_the_source():
     assert tensors.packed(lambda a: 7).nbytes + 12 * 16 + 16 <= 4096
 
 
+def test_structs_are_checked():
+    gpu, row = kernels(False)["multi_update"].function.args[0], [from_host(np.zeros(8, np.float32))]
+    (tensors,) = launches([row])
+    limit = np.float64(1)
+    gpu.launch("gradients", "limit_values", 1, 256, tensors, limit, T="float32")
+    with pytest.raises(TypeError, match="a struct is passed to a parameter that is none, or the other way round"):
+        gpu.launch("gradients", "limit_values", 1, 256, row[0], limit, T="float32")
+    with pytest.raises(TypeError, match="a struct is passed"):
+        gpu.launch("gradients", "limit_values", 1, 256, tensors, tensors, T="float32")
+    (gaps,) = launches([[from_host(np.zeros(8, np.float32))[::2]]])
+    with pytest.raises(ValueError, match="without gaps"):
+        gpu.launch("gradients", "limit_values", 1, 256, gaps, limit, T="float32")
+
+
 # Gradients
 
 
