@@ -64,8 +64,8 @@ class Backend:
     """Whether ``xp.add_product`` is there: a product that adds to what its array holds."""
 
     draws_again: bool = False
-    """Whether random numbers that are needed a second time are drawn again: a GPU has them as fast as it could read what
-    was kept, and needs no memory for it."""
+    """Whether random numbers that are needed a second time are drawn again: a GPU has them as fast as it could read
+    what was kept, and needs no memory for it."""
 
     def unavailable_reason(self) -> str | None:
         """What is missing, and what to install, where the device cannot be used; None where it can."""

@@ -87,6 +87,8 @@ def plan(a_shape: Shape, a_steps: Shape, b_shape: Shape, b_steps: Shape) -> Plan
         batch = a_shape[:-2]
         return ("a" if merge(batch, a_steps[:-2]) is None else "") + ("b" if merge(batch, b_steps[:-2]) is None else "")
     count, (a_step, b_step) = merged
+    if min(a_step, b_step) < 0:  # cuBLAS does not promise to count backwards
+        return ("a" if a_step < 0 else "") + ("b" if b_step < 0 else "")
     return Plan(m, n, k, count, Operand(*a, a_step), Operand(*b, b_step))
 
 

@@ -110,6 +110,11 @@ def test_layouts_that_cublas_cannot_read_are_copied(a):
     assert check(normal(2, 6), a)[1] == 1
 
 
+def test_batches_that_run_backwards_are_copied():
+    assert check(normal(4, 3, 5)[::-1], normal(4, 5, 2))[1] == 1
+    assert check(normal(4, 3, 5), normal(4, 5, 2)[::-1])[1] == 1
+
+
 def test_vectors():
     check(normal(5), normal(5))
     check(normal(5), normal(5, 3))

@@ -13,7 +13,8 @@ from op_specs.base import OpSpec
 from ops.test_specs import draws, several, tensors
 
 import nnlite
-from nnlite.backends.strict.array import StrictArray, _Memory
+from nnlite.backends.strict.array import StrictArray
+from nnlite.backends.strict.memory import Memory
 
 DEVICE = "strict"
 """All arrays of this device, also those between two steps of an expression, come through one function."""
@@ -36,15 +37,15 @@ def place() -> str:
 def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Notes the lines that make arrays of double precision."""
     found: list[str] = []
-    add = _Memory.add
+    add = Memory.add
 
-    def noted(memory: _Memory, array: StrictArray, nbytes: int) -> None:
+    def noted(memory: Memory, array: StrictArray, nbytes: int) -> None:
         if array.dtype.char in "dD":
             found.append(place())
         add(memory, array, nbytes)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_Memory, "add", noted)
+        patch.setattr(Memory, "add", noted)
         yield found
 
 
