@@ -17,7 +17,7 @@ def test_all_parts_run_on_the_stand_in(tmp_path, capsys):
     (data,), (text,) = tmp_path.glob("*.json"), tmp_path.glob("*.md")
     parts = json.loads(data.read_text())["parts"]
     assert [part["title"] for part in parts] == [
-        "Training beside the CPU", "Graphs", "Memory and errors", "Cost of a call",
+        "Training beside the CPU", "Graphs", "Loss scaling", "Memory and errors", "Cost of a call",
     ]  # fmt: skip
     assert all(part["rows"] for part in parts)
     assert "All that was looked at holds" in text.read_text()
@@ -30,7 +30,7 @@ def test_a_part_that_fails_stops_nothing(tmp_path, monkeypatch, capsys):
         raise RuntimeError("no more")
 
     monkeypatch.setattr(numbers, "compare", broken)
-    for part in ("graphs", "costs", "memory"):
+    for part in ("graphs", "costs", "memory", "scaling"):
         monkeypatch.setattr(device, part, lambda name: iter([Row("second", True, "2")]))
     arguments = ["--device", "strict", "--report", str(tmp_path), "--suite-seconds", "0", "--speed-seconds", "0"]
     assert command.main(arguments) == 1

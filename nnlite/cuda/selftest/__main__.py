@@ -116,6 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
     parts = [
         timed("Training beside the CPU", lambda: numbers.compare(device)),
         timed("Graphs", lambda: checks.graphs(device)),
+        timed("Loss scaling", lambda: checks.scaling(device)),
         timed("Memory and errors", lambda: checks.memory(device)),
         timed("Cost of a call", lambda: checks.costs(device)),
     ]

@@ -58,6 +58,28 @@ def _losses(device: str, optimizer: str, capture: bool) -> list[float]:
     return losses
 
 
+# Loss scaling
+
+
+def scaling(device: str) -> Iterator[Row]:
+    """A step with an infinite gradient is left out and halves the scale; the next one is done."""
+    yield guarded("a step that is left out", lambda: _left_out(device))
+
+
+def _left_out(device: str) -> Row:
+    w = nn.Parameter(nnlite.ones(4, device=device))
+    optimizer = nnlite.optim.SGD([w], lr=1.0)
+    scaler = nnlite.amp.GradScaler(device.partition(":")[0], init_scale=8.0)
+    seen = []
+    for factor in (float("inf"), 1.0):
+        optimizer.zero_grad()
+        scaler.scale((w * factor).sum()).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        seen.append((w[0].item(), scaler.get_scale()))
+    return Row("a step that is left out", seen == [(1.0, 4.0), (0.0, 4.0)], f"weight and scale {seen}")
+
+
 # Memory and errors
 
 
