@@ -114,7 +114,9 @@ class Gemm:
         self._xp = xp
 
     def takes(self, a: Any, b: Any) -> bool:
-        """Whether both operands have the same dtype, one that cuBLAS multiplies, and at least one axis."""
+        """Whether both operands are arrays of the device, of one dtype that cuBLAS multiplies, with at least one axis."""
+        if type(a) is not type(b):
+            return False
         return a.dtype == b.dtype and a.dtype.name in _TYPES and a.ndim > 0 and b.ndim > 0
 
     def matmul(self, a: Any, b: Any, out: Any = None, *, alpha: float = 1.0, beta: float = 0.0) -> Any:

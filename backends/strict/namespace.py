@@ -144,9 +144,9 @@ def _wrap_all(value: Any, parents: tuple[StrictArray, ...]) -> Any:
     return value
 
 
-def _positional(text: str) -> tuple[list[str], bool, bool]:
-    words = text.split()
-    return [w for w in words if not w.startswith("*")], "**" in text, any(w[0] == "*" and w[1] != "*" for w in words)
+def _parameters(text: str) -> tuple[list[str], bool]:
+    """The names of a function's parameters, and whether it takes any keyword."""
+    return [word for word in text.split() if not word.startswith("*")], "**" in text
 
 
 class StrictFunction:
@@ -155,7 +155,7 @@ class StrictFunction:
     def __init__(self, name: str, host: Callable[..., Any], parameters: str) -> None:
         self.__name__ = name
         self._host = host
-        self._names, self._any_keyword, self._any_positional = _positional(parameters)
+        self._names, self._any_keyword = _parameters(parameters)
         first = self._names[:1]
         self._strict_first = bool(first) and first[0] in _ARRAY_NAMES and name not in _TAKES_LISTS
 

@@ -9,7 +9,7 @@ from typing import Any
 from .._core.dtypes import get_default_dtype
 from .._core.grad_mode import enable_grad
 from .._core.rng import Generator
-from .._functions import arange, broadcast_tensors, empty, normal, tensor
+from .._functions import arange, broadcast_tensors, empty, tensor
 from .._info import finfo
 from ..nn.functional import binary_cross_entropy_with_logits, sigmoid, softmax
 from ..tensor import Tensor
@@ -133,11 +133,6 @@ class lazy_property:
         return value
 
 
-def is_made(instance: Any, name: str) -> bool:
-    """Whether an attribute was given or worked out; asking for a lazy property would work it out."""
-    return name in instance.__dict__
-
-
 def check_one_given(**given: Any) -> None:
     """Raise unless exactly one of two parameters was given."""
     if sum(v is not None for v in given.values()) != 1:
@@ -185,8 +180,3 @@ def vec_to_tril_matrix(vec: Any, diag: int = 0) -> Any:
     made = vec.new_zeros((*vec.shape[:-1], size, size))
     made[..., places < places.view(-1, 1) + (diag + 1)] = vec
     return made
-
-
-def normal_around(mean: Any, std: Any) -> Any:
-    """One normal number for each pair of elements of two tensors of one shape, without gradient."""
-    return normal(mean, std)

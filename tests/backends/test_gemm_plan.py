@@ -143,6 +143,7 @@ def test_which_operands_it_takes():
     assert not takes(normal(2, 2), normal(2, 2, dtype="float32"))
     assert not takes(normal(2, 2).astype("int64"), normal(2, 2).astype("int64"))
     assert not takes(normal(), normal(2, 2))
+    assert not takes(normal(2, 2), np.ones((2, 2)))
 
 
 def test_sums_are_added_in_the_same_call():

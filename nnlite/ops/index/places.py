@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from ..._core import dtypes
@@ -13,6 +14,7 @@ from ...backends import backend_of
 from .._axes import axis_of
 from .._public import public, put
 from ..image.pad import pad as _pad
+from ..shape.parts import replaced
 from ..shape.views import expand, reshape, sizes_of, unsqueeze
 from .indexing import nonzero, select
 
@@ -234,19 +236,10 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
 # Parts replaced
 
 
-def _replaced(input: Any, src: Any, part: Any) -> Any:
-    """A copy of the input with ``src`` in place of the view that ``part`` takes of it."""
+def _replaced(name: str, input: Any, src: Any, part: Callable[[Any], Any]) -> Any:
     if not isinstance(src, TensorBase):
-        raise not_a_tensor(part.__name__, 1, src)
-    out = input.clone()
-    window = part(out)
-    if window._a.shape != src._a.shape:
-        raise RuntimeError(
-            f"expected src to have a size equal to the slice of self. src size = {list(src._a.shape)}, slice size = "
-            f"{list(window._a.shape)}"
-        )
-    window.copy_(src)
-    return out
+        raise not_a_tensor(name, 1, src)
+    return replaced(input, src, part)
 
 
 @public
@@ -262,7 +255,7 @@ def select_scatter(input: Any, src: Any, dim: int, index: int) -> Any:
         tensor([[0., 0.],
                 [1., 1.]])
     """
-    return _replaced(input, src, lambda x: select(x, dim, index))
+    return _replaced("select_scatter", input, src, lambda x: select(x, dim, index))
 
 
 @public
@@ -274,7 +267,7 @@ def slice_scatter(
     Raises:
         RuntimeError: ``src`` has not the shape of the slices, or ``step`` is not positive.
     """
-    return _replaced(input, src, lambda x: _slices(x, dim, start, end, step))
+    return _replaced("slice_scatter", input, src, lambda x: _slices(x, dim, start, end, step))
 
 
 def _slices(input: Any, dim: int, start: int | None, end: int | None, step: int) -> Any:
