@@ -114,7 +114,7 @@ class Gemm:
         self._xp = xp
 
     def takes(self, a: Any, b: Any) -> bool:
-        """Whether both operands are arrays of the device, of one dtype that cuBLAS multiplies, with an axis at least."""
+        """Whether both operands are arrays of the device, of one dtype that cuBLAS multiplies, with axes."""
         if type(a) is not type(b):
             return False
         return a.dtype == b.dtype and a.dtype.name in _TYPES and a.ndim > 0 and b.ndim > 0
