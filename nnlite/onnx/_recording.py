@@ -143,6 +143,9 @@ class Recording:
         from .translate import TRANSLATIONS
 
         body = GENERIC[name]
+        if name not in OPS and callable(body):  # what writes in place, and has neither a node nor a counterpart
+            traced = traced_in((*args, *attrs.values()))
+            return body(tables[type(traced)].backend_.xp, *args, **attrs)
         if name not in TRANSLATIONS and callable(body):
             found = self._taken_apart(name, args, attrs)
             if found is not None:

@@ -179,19 +179,25 @@ def test_memory_does_not_grow(step, device):
     objects = live_objects()
     tracemalloc.start()
     try:
-        gc.collect()
-        before = tracemalloc.get_traced_memory()[0]
-        for _ in range(25 if device == "cpu" else 10):
-            step(x)
-            x.grad = None
-        # There are no cycles to find (see above); this empties Python's lists of freed tuples and frames. NumPy's own
-        # caches of small blocks stay, which in all these steps is less than one array of a single step.
-        gc.collect()
-        grown = tracemalloc.get_traced_memory()[0] - before
+        # What leaks does so each time; a dict of the strict device's arrays may just have outgrown its table.
+        grown = min(growth_of(step, x) for _ in range(2))
     finally:
         tracemalloc.stop()
     assert grown < x.nbytes
     assert live_objects() == objects
+
+
+def growth_of(step, x):
+    """Bytes by which many steps let memory grow."""
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(25 if x.device.type == "cpu" else 10):
+        step(x)
+        x.grad = None
+    # There are no cycles to find (see above); this empties Python's lists of freed tuples and frames. NumPy's own
+    # caches of small blocks stay, which in all these steps is less than one array of a single step.
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0] - before
 
 
 def test_intermediate_arrays_die_with_backward(device):
