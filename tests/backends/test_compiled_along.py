@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nnlite
-from nnlite.backends.numpy import first_use, positions, threads
+from nnlite.backends.numpy import first_use, positions
 
 pytest.importorskip("numba")
 indexing = pytest.importorskip("nnlite.backends.numpy.compiled.indexing")
@@ -21,15 +21,12 @@ LAYOUTS = {
 KINDS = [np.float32, np.float64, np.int64, np.int32, np.float16, np.bool_, np.complex64]
 
 
-@pytest.fixture(params=[1, 3], ids=lambda n: f"{n} threads")
-def count(request, monkeypatch):
-    """Every size, shared out to so many threads from one value on."""
+@pytest.fixture
+def count(number_of_threads, monkeypatch):
+    """Every size, shared out from one value on."""
     monkeypatch.setattr(first_use, "EVERY_SIZE", True)
     monkeypatch.setattr(indexing, "GRAIN", 1)
-    before = threads.count()
-    threads.set_count(request.param)
-    yield request.param
-    threads.set_count(before)
+    return number_of_threads
 
 
 def sample(axis, kind, seed=0):

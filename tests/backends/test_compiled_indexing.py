@@ -17,15 +17,12 @@ UFUNCS = [np.add, np.multiply, np.maximum, np.minimum]
 N = 1500
 
 
-@pytest.fixture(params=[1, 3], ids=lambda n: f"{n} threads")
-def count(request, monkeypatch):
-    """Every size, shared out to so many threads from one value on."""
+@pytest.fixture
+def count(number_of_threads, monkeypatch):
+    """Every size, shared out from one value on."""
     monkeypatch.setattr(first_use, "EVERY_SIZE", True)
     monkeypatch.setattr(indexing, "GRAIN", 1)
-    before = threads.count()
-    threads.set_count(request.param)
-    yield request.param
-    threads.set_count(before)
+    return number_of_threads
 
 
 @pytest.fixture

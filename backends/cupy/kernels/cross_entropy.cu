@@ -5,11 +5,9 @@
 // One line of n logits is one position; lines as in lines.cuh. Forward reads the logits and writes exp(x - largest) for
 // the gradient; the gradient reads these and writes. A mean needs the sum of the weights of all positions: each block of
 // the first launch leaves its own, and each block of the second joins them all in the same order.
-#include "lines.cuh"
+#include "exponentials.cuh"
 
 typedef wide<T> A;
-
-__device__ __forceinline__ A shift_of(A top) { return top == -infinity<A>() ? 0 : top; }
 
 // The sum of the weights of all classes.
 template <class Line> __device__ __forceinline__ A all_weights(const Line& line, const T* weight, i64 n, A* room) {
@@ -38,26 +36,14 @@ struct cross_entropy {
     // The loss of line number ``which``. ``lost`` and ``weighed`` add up losses and weights in the line's first thread.
     template <class Line>
     __device__ __forceinline__ void of(const Line& line, i64 which, A weights, A& lost, A& weighed, A* room) const {
-        A values[HELD], top = -infinity<A>(), total = 0, spread = 0;
-        for (i64 from = 0; from < n; from += line.chunk()) {
-            line.hold(x, from, n, -infinity<A>(), values);
-            A most = top;
-#pragma unroll
-            for (int k = 0; k < HELD; ++k) most = largest_of::join(most, values[k]);
-            const A shift = shift_of(most);
-            total *= exp(top - shift);
-#pragma unroll
-            for (int k = 0; k < HELD; ++k) total += exp(values[k] - shift);
-            top = most;
-        }
-        const A most = line.template over<largest_of>(top, room);
-        total = line.template over<sum_of>(total * exp(top - shift_of(most)), room);
+        A values[HELD], spread = 0;
+        const exponentials<A> e = exponentials_of(line, x, n, values, room);
         for (i64 from = 0; from < n; from += line.chunk()) {
             if (n > line.chunk()) line.hold(x, from, n, (A)0, values);
 #pragma unroll
             for (int k = 0; k < HELD; ++k) {
                 const i64 c = line.number(from, k);
-                const A shifted = values[k] - most;
+                const A shifted = values[k] - e.most;
                 if (even && c < n) spread += weight ? shifted * load(weight, c) : shifted;
                 values[k] = exp(shifted);
             }
@@ -68,14 +54,14 @@ struct cross_entropy {
         const i64 given = target[which];
         const bool valid = !masked || given != ignored;
         const i64 label = valid && given >= 0 && given < n ? given : 0;  // another one is an error found elsewhere
-        const A own = weight ? load(weight, label) : 1, logarithm = log(total);
-        A loss = (logarithm - (load(x, line.at(label)) - most)) * own;
+        const A own = weight ? load(weight, label) : 1, logarithm = log(e.total);
+        A loss = (logarithm - (load(x, line.at(label)) - e.most)) * own;
         if (even) {
             loss = loss * (1 - smoothing) + (logarithm * weights - spread) * (smoothing / n);
             even[which] = valid ? smoothing / n : 0;
         }
         share[which] = valid ? own * (1 - smoothing) : 0;
-        sums[which] = total;
+        sums[which] = e.total;
         labels[which] = valid ? given : 0;
         if (out) store(out, which, valid ? loss : 0);
         if (valid) {

@@ -5,35 +5,20 @@
 // inner = 1: rows, by a warp (n <= 256) or a block; else columns, and many short rows, by tiles (lines.cuh). Each
 // thread takes largest number and sum at once, and corrects the sum when the largest number grows. Up to 8 numbers a
 // thread a line is read once and written once; longer ones are read twice.
-#include "lines.cuh"
+#include "exponentials.cuh"
 
 typedef wide<T> A;
 
-// What to subtract before exp: the largest number, but not where all are -infinity, which would give NaN too early.
-__device__ __forceinline__ A shift_of(A top) { return top == -infinity<A>() ? 0 : top; }
-
 // out = exp(x - largest) / sum, or x - largest - log(sum).
 template <class Line> __device__ __forceinline__ void forward_of(const Line& line, const T* x, T* out, i64 n, A* room) {
-    A values[HELD], top = -infinity<A>(), total = 0;
-    for (i64 from = 0; from < n; from += line.chunk()) {
-        line.hold(x, from, n, -infinity<A>(), values);
-        A most = top;
-#pragma unroll
-        for (int k = 0; k < HELD; ++k) most = largest_of::join(most, values[k]);
-        const A shift = shift_of(most);
-        total *= exp(top - shift);
-#pragma unroll
-        for (int k = 0; k < HELD; ++k) total += exp(values[k] - shift);
-        top = most;
-    }
-    const A most = line.template over<largest_of>(top, room);
-    total = line.template over<sum_of>(total * exp(top - shift_of(most)), room);
-    const A scale = LOGARITHM ? log(total) : 1 / total;
+    A values[HELD];
+    const exponentials<A> e = exponentials_of(line, x, n, values, room);
+    const A scale = LOGARITHM ? log(e.total) : 1 / e.total;
     for (i64 from = 0; from < n; from += line.chunk()) {
         if (n > line.chunk()) line.hold(x, from, n, (A)0, values);
 #pragma unroll
         for (int k = 0; k < HELD; ++k) {
-            const A shifted = values[k] - most;
+            const A shifted = values[k] - e.most;
             values[k] = LOGARITHM ? shifted - scale : exp(shifted) * scale;
         }
         line.put(out, from, n, values);
