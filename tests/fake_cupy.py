@@ -431,19 +431,27 @@ class Module:
         self.ascontiguousarray = lambda a: a
 
 
+def in_place_of_cupy(monkeypatch: Any, module: Any) -> None:
+    """Let ``import cupy`` give ``module``, and forget afterwards what was imported over it."""
+    package = importlib.import_module("nnlite.backends.cupy")
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    # Set and taken away: whatever stands there at the end is undone.
+    monkeypatch.setitem(sys.modules, f"{package.__name__}.namespace", None)
+    del sys.modules[f"{package.__name__}.namespace"]
+    monkeypatch.setattr(package, "namespace", None, raising=False)
+    del package.namespace
+
+
 def installed(monkeypatch: Any, devices: int = 2, **given: Any) -> Any:
     """The backend of ``cuda`` over a stand-in for CuPy (``backend.module``), in the place of what the machine has."""
     module = Module(devices=devices, **given)
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: True if name == "cupy" else find(name, *a))
-    monkeypatch.setitem(sys.modules, "cupy", module)
-    monkeypatch.delitem(sys.modules, "nnlite.backends.cupy.namespace", raising=False)
-    monkeypatch.delattr("nnlite.backends.cupy.namespace", raising=False)
+    in_place_of_cupy(monkeypatch, module)
     package = importlib.import_module("nnlite.backends.cupy")
     backend = package.CupyBackend(module)
     backend.module = module
     monkeypatch.setitem(registry._backends, "cuda", backend)
     monkeypatch.setitem(registry.tables, module.ndarray, KernelTable(backend, None))
-    del sys.modules["nnlite.backends.cupy.namespace"], package.namespace  # they hold the stand-in
     assert backend.unavailable_reason() is None
     return backend

@@ -6,7 +6,6 @@ import gc
 import importlib.util
 import inspect
 import pickle
-import sys
 
 import fake_cupy
 import numpy as np
@@ -68,7 +67,7 @@ def test_each_device_has_figures_of_its_own(cuda):
 def test_what_was_there_before_counts_as_in_use(monkeypatch):
     module = fake_cupy.Module(devices=1)
     before = module.pool.malloc(4096)
-    monkeypatch.setitem(sys.modules, "cupy", module)
+    fake_cupy.in_place_of_cupy(monkeypatch, module)
     backend = cuda_backend.CupyBackend(module)
     assert backend.unavailable_reason() is None
     taken = module.empty((512,), np.uint8)
@@ -87,6 +86,7 @@ def test_an_allocator_of_the_program_stays(monkeypatch):
         return module.pool.malloc(size)
 
     module.cuda.set_allocator(own)
+    fake_cupy.in_place_of_cupy(monkeypatch, module)
     backend = cuda_backend.CupyBackend(module)
     assert backend.unavailable_reason() is None
     assert module.cuda.get_allocator() is own

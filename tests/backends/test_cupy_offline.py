@@ -66,13 +66,10 @@ def test_importing_nnlite_imports_no_cupy():
 @pytest.fixture
 def backend_over(monkeypatch):
     def make(module):
-        monkeypatch.setitem(sys.modules, "cupy", module)
-        monkeypatch.delitem(sys.modules, "nnlite.backends.cupy.namespace", raising=False)
-        monkeypatch.delattr(cuda_backend, "namespace", raising=False)
+        fake_cupy.in_place_of_cupy(monkeypatch, module)
         return cuda_backend.CupyBackend(module)
 
-    yield make
-    sys.modules.pop("nnlite.backends.cupy.namespace", None)
+    return make
 
 
 @pytest.mark.parametrize("case", [{"status": 35, "driver": 0}, {"status": 100}, {"devices": 0}])
@@ -156,11 +153,8 @@ class CupyOverStrict:
 @pytest.fixture
 def xp(monkeypatch):
     """Our namespace for CUDA, over the strict device."""
-    monkeypatch.setitem(sys.modules, "cupy", CupyOverStrict())
-    monkeypatch.delitem(sys.modules, "nnlite.backends.cupy.namespace", raising=False)
-    monkeypatch.delattr(cuda_backend, "namespace", raising=False)
-    yield importlib.import_module("nnlite.backends.cupy.namespace").xp
-    del sys.modules["nnlite.backends.cupy.namespace"]
+    fake_cupy.in_place_of_cupy(monkeypatch, CupyOverStrict())
+    return importlib.import_module("nnlite.backends.cupy.namespace").xp
 
 
 FLOATS = ["float16", "bfloat16", "float32", "float64"]
