@@ -32,13 +32,12 @@ class _Information(ctypes.Structure):
 
 @functools.cache
 def _library() -> Any:
-    """The C library, if it is glibc 2.33 or newer."""
+    """The C library, if it is glibc."""
     try:
         library = ctypes.CDLL(None)
-        library.mallinfo2.restype = _Information
-        return library if hasattr(library, "malloc_trim") and hasattr(library, "mallopt") else None
-    except (AttributeError, OSError, TypeError):
+    except (OSError, TypeError):  # Windows
         return None
+    return library if hasattr(library, "malloc_trim") and hasattr(library, "mallopt") else None
 
 
 def limit() -> int:
@@ -61,11 +60,12 @@ def keep() -> bool:
 
 
 def statistics() -> dict[str, int] | None:
-    """Bytes that malloc holds (``reserved``), those in use (``allocated``) and those free; None without glibc."""
-    library = _library()
-    if library is None:
+    """Bytes that malloc holds (``reserved``), those in use (``allocated``) and those free; None without glibc 2.33."""
+    ask = getattr(_library(), "mallinfo2", None)
+    if ask is None:
         return None
-    found = library.mallinfo2()
+    ask.restype = _Information
+    found = ask()
     used, mapped = found.uordblks, found.hblkhd
     return {"reserved": found.arena + mapped, "allocated": used + mapped, "free": found.fordblks}
 
