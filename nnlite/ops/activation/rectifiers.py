@@ -143,7 +143,7 @@ def _(f: Any, g: Any, node: Any, noise: Any) -> tuple[Any, ...]:
     return f.rrelu_with_noise(g, noise), None
 
 
-def _rrelurun(input: Any, lower: float, upper: float, training: bool, inplace: bool, generator: Any = None) -> Any:
+def _rrelu_run(input: Any, lower: float, upper: float, training: bool, inplace: bool, generator: Any = None) -> Any:
     if isinstance(input, TensorBase):
         lower, upper = number("rrelu", "lower", 2, lower), number("rrelu", "upper", 3, upper)
         for what, bound in (("lower", lower), ("upper", upper)):
@@ -187,7 +187,7 @@ def rrelu(
         >>> nnlite.nn.functional.rrelu(nnlite.tensor([-1.0, 2.0]), 0.25, 0.75)
         tensor([-0.5000,  2.0000])
     """
-    return _rrelurun(input, lower, upper, training, inplace)
+    return _rrelu_run(input, lower, upper, training, inplace)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -547,7 +547,7 @@ _threshold_function = threshold
 
 def rrelu_(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False) -> Any:
     """``rrelu`` in place."""
-    return _rrelurun(input, lower, upper, training, True)
+    return _rrelu_run(input, lower, upper, training, True)
 
 
 def _rrelu_function(
@@ -558,7 +558,7 @@ def _rrelu_function(
     generator: Any = None,
 ) -> Any:
     """See :func:`nnlite.nn.functional.rrelu`; with a generator."""
-    return _rrelurun(input, lower, upper, training, False, generator)
+    return _rrelu_run(input, lower, upper, training, False, generator)
 
 
 _rrelu_function.__name__ = _rrelu_function.__qualname__ = "rrelu"
