@@ -24,14 +24,14 @@ class SafetensorError(Exception):
 
 CODES = {
     "BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "F16": "float16", "BF16": "bfloat16", "I32": "int32",
-    "F32": "float32", "C64": "complex64", "F64": "float64", "I64": "int64",
+    "F32": "float32", "C64": "complex64", "F64": "float64", "I64": "int64", "U64": "uint64",
 }  # fmt: skip
 """The format's name of a dtype -> nnlite's; in the reverse of the order in which the package writes tensors."""
 
 CODE_OF = {BY_NAME[name]: code for code, name in CODES.items()}
 
 _BITS = {code: BY_NAME[name].itemsize * 8 for code, name in CODES.items()} | {
-    "U16": 16, "U32": 32, "U64": 64, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
+    "U16": 16, "U32": 32, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
     "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
 

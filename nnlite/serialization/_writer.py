@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._core.device import device
-from .._core.dtypes import dtype
+from .._core.dtypes import BY_NAME, dtype
 from .._core.layout import layout
 from .._core.size import Size
 from ..nn.parameter import Parameter
@@ -104,21 +104,31 @@ class CheckpointPickler(pickle._Pickler):
         return self._name(_ORDERED_DICT) + pickle.EMPTY_TUPLE + pickle.REDUCE
 
     def _storage(self, storage: Storage, location: str) -> bytes:
-        kind = self._name(_torch(STORAGE_CLASSES[storage.dtype_name]))
-        identity = _text("storage") + kind + _text(storage.key) + _text(location) + _integer(storage.numel)
+        known = STORAGE_CLASSES.get(storage.dtype_name)
+        kind = self._name(_torch(known or "storage.UntypedStorage"))
+        count = storage.numel if known else storage.numel * BY_NAME[storage.dtype_name].itemsize
+        identity = _text("storage") + kind + _text(storage.key) + _text(location) + _integer(count)
         return pickle.MARK + identity + pickle.TUPLE + pickle.BINPERSID
 
     def _arguments(self, t: Tensor, requires_grad: bool) -> bytes:
-        """The arguments of ``_rebuild_tensor_v2``."""
+        """The arguments of the function that makes the tensor."""
         array = t._a
         storage, placed = self._storages.place(array, t._view.base._a if t._view is not None else array)
         offset, shape, strides = storage.layout_of(placed)
         where = self._storage(storage, location_of(array)) + _integer(offset) + _integers(shape) + _integers(strides)
-        return pickle.MARK + where + _truth(requires_grad) + self._empty_hooks() + pickle.TUPLE
+        rest = _truth(requires_grad) + self._empty_hooks()
+        if storage.dtype_name not in STORAGE_CLASSES:
+            rest += self._name(_torch(storage.dtype_name))
+        return pickle.MARK + where + rest + pickle.TUPLE
+
+    def _function(self, t: Tensor) -> bytes:
+        """What makes a tensor: where there is a kind of storage for its dtype that says the dtype, or not."""
+        version = 2 if t.dtype.name in STORAGE_CLASSES else 3
+        return self._name(_torch(f"_utils._rebuild_tensor_v{version}"))
 
     def _rebuild(self, t: Tensor, requires_grad: bool) -> bytes:
         """A plain tensor."""
-        return self._name(_torch("_utils._rebuild_tensor_v2")) + self._arguments(t, requires_grad) + pickle.REDUCE
+        return self._function(t) + self._arguments(t, requires_grad) + pickle.REDUCE
 
     # Objects
 
@@ -135,7 +145,7 @@ class CheckpointPickler(pickle._Pickler):
             self.write(self._rebuild(t, t.requires_grad))
         else:
             function = self._name(_torch("_tensor._rebuild_from_type_v2"))
-            self.write(function + pickle.MARK + self._name(_torch("_utils._rebuild_tensor_v2")))
+            self.write(function + pickle.MARK + self._function(t))
             self.save(_torch("Tensor") if type(t) is Tensor else type(t))
             self.write(self._arguments(t, t.requires_grad))
             self.save(state)
