@@ -14,13 +14,6 @@ from .._axes import axis_of
 from .._public import public, put
 from ..pointwise import elementwise
 
-TITLES = {
-    "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long",
-    "float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double",
-    "complex64": "ComplexFloat", "complex128": "ComplexDouble",
-}  # fmt: skip
-"""The names that PyTorch's errors give to dtypes."""
-
 
 def widen(x: Any) -> Any:
     """The numbers to compute with: 16-bit ones become float32, in which their sums do not lose digits."""
@@ -29,7 +22,7 @@ def widen(x: Any) -> Any:
 
 def title_of(x: Any) -> str:
     """The name that PyTorch's errors give to the dtype of a raw array."""
-    return TITLES[dtypes.from_numpy[x.dtype].name]
+    return dtypes.TITLES[dtypes.from_numpy[x.dtype].name]
 
 
 def largest(xp: Any, x: Any, axis: int | None) -> Any:
