@@ -1,7 +1,8 @@
-"""Settings of CUDA's libraries. They can be made and asked for.
+"""Settings of CUDA's libraries.
 
-Products of float32 matrices are computed in float32 and attention has one implementation, which never keeps the scores;
-so none of them changes a result. The array backend of CUDA is ``nnlite.backends.cupy``.
+Two of them say how results are computed on CUDA: ``matmul.allow_tf32`` (with its other name, ``matmul.fp32_precision``)
+lets products of float32 matrices multiply in TF32, and :func:`enable_cudnn_sdp` lets cuDNN take attention. The rest is
+remembered and changes no result. The array backend of CUDA is ``nnlite.backends.cupy``.
 """
 
 from __future__ import annotations
@@ -43,7 +44,12 @@ def is_built() -> bool:
 
 
 class cuBLASModule:
-    """Settings of products of matrices; the one object of this class is ``matmul``."""
+    """Settings of products of matrices; the one object of this class is ``matmul``.
+
+    ``allow_tf32`` and ``fp32_precision`` are two names of what ``nnlite.set_float32_matmul_precision`` sets: whether
+    CUDA multiplies matrices of float32 in TF32, with 10 bits of mantissa. The others are remembered alone: products of
+    float16 and bfloat16 are summed in float32.
+    """
 
     __slots__ = ("_reduced",)
 
@@ -105,7 +111,7 @@ def flash_sdp_enabled() -> bool:
 
 
 def enable_flash_sdp(enabled: bool) -> None:
-    """Remember the setting; attention has one implementation."""
+    """Remember the setting; what cuDNN does not take goes through the scores in blocks."""
     _attention["flash"] = bool(enabled)
 
 
@@ -115,7 +121,7 @@ def mem_efficient_sdp_enabled() -> bool:
 
 
 def enable_mem_efficient_sdp(enabled: bool) -> None:
-    """Remember the setting; attention has one implementation."""
+    """Remember the setting; what cuDNN does not take goes through the scores in blocks."""
     _attention["mem_efficient"] = bool(enabled)
 
 
@@ -125,7 +131,7 @@ def math_sdp_enabled() -> bool:
 
 
 def enable_math_sdp(enabled: bool) -> None:
-    """Remember the setting; attention has one implementation."""
+    """Remember the setting; what cuDNN does not take goes through the scores in blocks."""
     _attention["math"] = bool(enabled)
 
 
@@ -135,12 +141,12 @@ def cudnn_sdp_enabled() -> bool:
 
 
 def enable_cudnn_sdp(enabled: bool) -> None:
-    """Remember the setting; attention has one implementation."""
+    """Whether cuDNN may take attention on CUDA, as it may unless this is told otherwise."""
     _attention["cudnn"] = bool(enabled)
 
 
 def is_flash_attention_available() -> bool:
-    """False: PyTorch's CUDA kernels are not here. Attention goes through the scores in blocks on every device."""
+    """False: PyTorch's own kernels are not here. Attention goes through the scores in blocks, or through cuDNN."""
     return False
 
 
@@ -155,7 +161,7 @@ def can_use_efficient_attention(params: Any, debug: bool = False) -> bool:
 
 
 def can_use_cudnn_attention(params: Any, debug: bool = False) -> bool:
-    """False; see :func:`is_flash_attention_available`."""
+    """False: nothing is promised beforehand. ``nnlite.backends.cudnn.explain()`` tells what cuDNN took and refused."""
     return False
 
 

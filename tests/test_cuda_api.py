@@ -134,6 +134,7 @@ def test_questions_answer_no_without_cuda(machine, request):
     assert not cuda.is_available()
     assert not cuda.is_initialized()
     assert not cuda.is_bf16_supported()
+    assert not cuda.is_tf32_supported()
     assert (cuda.device_count(), cuda.memory_allocated(), cuda.memory_reserved()) == (0, 0, 0)
     cuda.empty_cache()
     cuda.set_device(-1)
@@ -179,6 +180,7 @@ def test_devices(two_gpus):
     assert cuda.is_available()
     assert cuda.is_initialized()
     assert cuda.is_bf16_supported()
+    assert cuda.is_tf32_supported()
     assert (cuda.device_count(), cuda.current_device()) == (2, 0)
     with cuda.device(1):
         assert cuda.current_device() == 1

@@ -26,8 +26,10 @@ def init() -> None:
 
 
 def is_tf32_supported() -> bool:
-    """False: products of float32 matrices are computed in float32."""
-    return False
+    """Whether the current GPU multiplies in TF32 where that is allowed (compute capability 8.0 and newer)."""
+    from . import get_device_capability, is_available
+
+    return is_available() and get_device_capability()[0] >= 8
 
 
 def get_arch_list() -> list[str]:

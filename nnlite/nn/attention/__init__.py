@@ -1,7 +1,7 @@
-"""Which implementation of attention is used: there is one, and these settings change no result.
+"""Which implementation of attention is used.
 
 ``scaled_dot_product_attention`` goes through the scores in blocks and never keeps them, on every device, which is what
-the choice is about in PyTorch.
+the choice is about in PyTorch. On CUDA cuDNN takes some of it, where ``CUDNN_ATTENTION`` is allowed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class SDPBackend(enum.IntEnum):
 
 @contextmanager
 def sdpa_kernel(backends: SDPBackend | Iterable[SDPBackend], set_priority: bool = False) -> Iterator[None]:
-    """A context, or a decorator, that allows these implementations alone. It is remembered and changes no result.
+    """A context, or a decorator, that allows these implementations alone: cuDNN takes nothing where
+    ``CUDNN_ATTENTION`` is not among them. The other names are remembered and change no result.
 
     Raises:
         TypeError: ``backends`` holds something other than an SDPBackend. ValueError: it is empty.
