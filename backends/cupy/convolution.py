@@ -13,9 +13,9 @@ from math import prod
 from typing import Any
 
 from ..kernels import kernel as register
+from .geometry import FLOATS
 from .launch import THREADS, blocks_for
 from .overrides import OVERRIDES
-from .pooling import FLOATS
 from .windows import Ints, counter, fits, windows
 
 Pads = tuple[tuple[int, int], ...]

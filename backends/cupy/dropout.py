@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..kernels import kernel
+from .geometry import FLOATS
 from .launch import THREADS, blocks_for
 from .overrides import OVERRIDES
 from .random import place_of
-from .softmax import FLOATS
 
 
 def _takes(x: Any, *, scale: float, limit: int, seed: int, counter: int) -> bool:

@@ -6,9 +6,9 @@ from typing import Any
 
 from .. import deterministic
 from ..kernels import kernel
+from .geometry import FLOATS
 from .indexing import HALF, KINDS, add_at_once, add_in_order, gather
 from .overrides import OVERRIDES
-from .pooling import FLOATS
 from .positions import places_of
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..kernels import kernel
+from .geometry import FLOATS
 from .launch import THREADS
 from .overrides import OVERRIDES
-from .softmax import FLOATS
 from .tensors import Row, in_one_order, launches
 
 _ORDERS = {1.0: 1, 2.0: 2, math.inf: 0}

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..kernels import kernel
+from .geometry import FLOATS
 from .overrides import OVERRIDES
-from .pooling import FLOATS, NUMBERS, sum_runs
+from .pooling import NUMBERS, sum_runs
 from .windows import Table
 
 Pads = tuple[tuple[int, int], ...]

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..kernels import kernel
+from .geometry import FLOATS
 from .launch import THREADS, blocks_for
 from .overrides import OVERRIDES
 from .windows import Ints, Table, counter, fits, windows
 
-FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 NUMBERS = FLOATS | {"uint8", "int8", "int16", "int32", "int64"}
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..kernels import kernel
+from .geometry import FLOATS
 from .launch import THREADS, blocks_for
 from .overrides import OVERRIDES
 from .reductions import sum as total
-from .softmax import FLOATS
 
 Sizes = tuple[int, ...]
 Span = tuple[int, int]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..kernels import kernel
+from .geometry import FLOATS
 from .launch import THREADS
 from .overrides import OVERRIDES
-from .softmax import FLOATS
 from .tensors import Numbers, Row, in_one_order, launches
 
 _AVERAGES = ("t", "lr", "beta1", "beta2", "eps", "weight_decay", "decoupled", "maximize")
