@@ -88,7 +88,11 @@ class UntypedStorage:
         return id(self._tensor._vc)
 
     def __repr__(self) -> str:
-        return f"[{type(self).__module__}.{type(self).__name__}(device={self.device}) of size {len(self)}]"
+        numbers = "\n ".join(map(str, self))
+        return f" {numbers}\n[torch.storage.{type(self).__name__}({self._told()}) of size {len(self)}]"
+
+    def _told(self) -> str:
+        return f"device={self.device}"
 
     def _host(self) -> Any:
         return backend_of(self._tensor._a).to_host(self._tensor._a)
@@ -123,6 +127,9 @@ class TypedStorage(UntypedStorage):
     def tolist(self) -> list[Any]:
         """The elements as numbers, in the order in which they lie in memory."""
         return self._host().ravel(order="K").tolist()
+
+    def _told(self) -> str:
+        return f"dtype={self.dtype}, device={self.device}"
 
     def untyped(self) -> UntypedStorage:
         """The bytes."""

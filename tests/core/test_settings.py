@@ -127,6 +127,12 @@ def test_storages(device):
     assert typed.untyped() == storage and typed.element_size() == 8 and not storage.is_shared()
     assert nnlite.is_storage(storage) and nnlite.is_storage(typed) and not nnlite.is_storage(x)
     assert x.is_set_to(x.detach()) and not x.is_set_to(x.T) and not x.is_set_to(x.clone())
+    where = x.device
+    assert str(nnlite.tensor([0.5, 2.0], device=device).storage()).splitlines() == [
+        " 0.5", " 2.0", f"[torch.storage.TypedStorage(dtype=torch.float32, device={where}) of size 2]"
+    ]  # fmt: skip
+    printed = str(nnlite.tensor([258], dtype=nnlite.int16, device=device).untyped_storage())
+    assert printed.splitlines() == [" 2", " 1", f"[torch.storage.UntypedStorage(device={where}) of size 2]"]
     if device in ("cpu", "cuda"):
         assert storage.data_ptr() == x.data_ptr() == x[1].data_ptr() - 24
     with pytest.raises(NotImplementedError, match="resize"):
