@@ -40,11 +40,11 @@ def run(
         wanted: the ``seq`` of the nodes to visit; None visits all and adds to the leaves' ``.grad``.
         catch: the nodes whose gradients are returned, by ``seq``.
     """
-    walk = _Walk(retain, create, wanted, {node.seq for node in catch})
+    walk = _Walk(roots, retain, create, wanted, {node.seq for node in catch})
     outer = mode.grad
     mode.grad = create
     devices = [(backend, backend.current_index()) for backend in loaded_backends() if backend.several]
-    _current.walks.append((roots, wanted))
+    _current.walks.append(walk)
     try:
         for node, g in roots:
             walk.add(node, g if create else g._a)
@@ -59,7 +59,7 @@ def run(
 
 class _Current(threading.local):
     def __init__(self) -> None:
-        self.walks: list[Any] = []
+        self.walks: list[_Walk] = []
 
 
 _current = _Current()
@@ -78,13 +78,31 @@ def gradient_of(edge: Any) -> Any:
     if type(edge) is not AccumulateGrad or edge.hooks is not None or not _current.walks:
         return None
     leaf = edge.ref()
-    if leaf is None or leaf._grad is None or leaf._node is not edge or _current.walks[-1][1] is not None:
+    if leaf is None or leaf._grad is None or leaf._node is not edge or _current.walks[-1].wanted is not None:
         return None
     old = leaf._grad
     if anomaly.on or old.requires_grad or type(old._a) is not type(leaf._a):
         return None
     old._vc[0] += 1
     return old._a
+
+
+def added_up(node: Any, like: Any) -> Any:
+    """The array that the rule of ``node``, which has one input, may add to in place of giving back its gradient.
+
+    It is what the running backward has added up for this input so far, of the type and dtype of ``like``. With None the
+    rule has to give back an array that nobody else has: the next rule may add to that.
+    """
+    walk, edge = _current.walks[-1], node.edges[0]
+    if walk.at is not node or edge is None or node.hooks is not None or isinstance(like, BatchedArray):
+        return None
+    key = -edge.seq
+    before = walk.pending.get(key)
+    if before is None:
+        walk.owned.add(key)
+        return None
+    total = before[1]
+    return total if key in walk.owned and type(total) is type(like) and total.dtype == like.dtype else None
 
 
 class _Run:
@@ -104,9 +122,9 @@ class _Run:
 
 def reachable(run: Any) -> set[int]:
     """The ``seq`` of the nodes that a backward visits."""
-    roots, wanted = run.walk
+    wanted = run.walk.wanted
     seen: set[int] = set()
-    stack = [node for node, _ in roots]
+    stack = [node for node, _ in run.walk.roots]
     while stack:
         node = stack.pop()
         if node is not None and node.seq not in seen:
@@ -119,18 +137,22 @@ def reachable(run: Any) -> set[int]:
 class _Walk:
     """The state of one backward walk."""
 
-    __slots__ = ("catch", "caught", "create", "heap", "owned", "pending", "retain", "wanted")
+    __slots__ = ("at", "catch", "caught", "create", "heap", "owned", "pending", "retain", "roots", "wanted")
 
-    def __init__(self, retain: bool, create: bool, wanted: set[int] | None, catch: set[int]) -> None:
+    def __init__(
+        self, roots: list[tuple[Any, Any]], retain: bool, create: bool, wanted: set[int] | None, catch: set[int]
+    ) -> None:
+        self.roots = roots
         self.retain = retain
         self.create = create
         self.wanted = wanted
         self.catch = catch
         self.caught: dict[int, Any] = {}
+        self.at: Any = None  # the node whose rule runs, where rules compute with arrays
         # Negative creation numbers of the nodes that a gradient has come for, and these nodes with their gradients.
         self.heap: list[int] = []
         self.pending: dict[int, tuple[Any, Any]] = {}
-        # Gradients that the walk itself added up; only these may be written to.
+        # Gradients that the walk itself added up, or that a rule made for it; only these may be written to.
         self.owned: set[int] = set()
 
     def add(self, node: Any, g: Any) -> None:
@@ -212,8 +234,10 @@ class _Walk:
                 if create and op.composite is not None:
                     results = _through_composite(op.composite, g, node, saved)
                 else:
+                    self.at = None if create else node
                     results = op.backward(f, g, node, saved)
             except Exception as error:
+                self.at = None
                 results = derivative_by_example(op, g, node, saved)
                 if results is None:
                     _name(node, error)

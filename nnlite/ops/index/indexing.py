@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..._core import dtypes
+from ..._core.engine import added_up
 from ..._core.grad_mode import mode
 from ..._core.op import TensorBase, cast, check_same_device, in_place, op, unbroadcast
 from ..._core.tensor_base import wrap
@@ -28,7 +29,12 @@ def _getitem(xp: Any, x: Any, *, index: Any) -> Any:
 
 @_getitem.vjp
 def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
-    return (f.put_slice(g, index=node.attrs["index"], shape=node.shapes[0]),)
+    index = node.attrs["index"]
+    total = added_up(node, g)
+    if total is None:
+        return (f.put_slice(g, index=index, shape=node.shapes[0]),)
+    total[index] += g  # one part after another: zeros of the whole for each would take time in the square of the parts
+    return (None,)
 
 
 def _slice_title(index: Any) -> str:
@@ -58,18 +64,31 @@ def take_at(xp: Any, x: Any, *, index: Any, title: str = "IndexBackward0") -> An
 
 @take_at.vjp
 def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
-    return (f.put_index(g, index=node.attrs["index"], shape=node.shapes[0]),)
+    index = node.attrs["index"]
+    total = added_up(node, g)
+    if total is None:
+        return (f.put_index(g, index=index, shape=node.shapes[0]),)
+    if _is_mask(index):
+        total[index] += g
+    else:
+        f.backend_.xp.scatter_add(total, index, g)
+    return (None,)
 
 
 @op()
 def _put_index(xp: Any, g: Any, *, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of ``shape`` with ``g`` added at an index with arrays."""
     out = xp.zeros(shape, g.dtype)
-    if type(index) is tuple and len(index) == 1 and getattr(index[0], "dtype", None) == np.bool_:
-        out[index] = g  # no position twice
+    if _is_mask(index):
+        out[index] = g
     else:
         xp.scatter_add(out, index, g)
     return out
+
+
+def _is_mask(index: Any) -> bool:
+    """Whether no position can come twice."""
+    return type(index) is tuple and len(index) == 1 and getattr(index[0], "dtype", None) == np.bool_
 
 
 @_put_index.vjp
