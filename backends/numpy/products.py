@@ -6,6 +6,7 @@ BLAS has threads of its own, which go on looking for work for milliseconds after
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -35,17 +36,54 @@ def matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.nd
     if work <= alone_from or count() == 1 or x.dtype.kind not in "fc" or x.shape[1] != y.shape[0]:
         # For two matrices ``dot`` calls the same routine with less ado: 0.4 us in place of 1.0 for 3x3.
         return x.dot(y) if out is None else np.matmul(x, y, out)
-    if out is None:
-        out = np.empty((rows, columns), np.result_type(x, y))
-    result = out
     if work < _WORTH_SHARING:
         with alone():
-            return np.matmul(x, y, result)
-    if rows >= columns:
-        share(rows, lambda start, stop: np.matmul(x[start:stop], y, result[start:stop]), grain=16)
-    else:
-        share(columns, lambda start, stop: np.matmul(x, y[:, start:stop], result[:, start:stop]), grain=16)
+            return x.dot(y) if out is None else np.matmul(x, y, out)
+    return _shared(x, y, out, None)
+
+
+def affine(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+    """``x @ y + bias`` of matrices and a row. Each thread adds the bias to what it has computed."""
+    if bias is not None and count() > 1 and x.dtype is y.dtype is bias.dtype and x.dtype.kind in "fc":
+        work = x.shape[0] * y.size
+        if work >= _WORTH_SHARING:
+            return _shared(x, y, None, bias)
+    out = matmul(x, y)
+    if bias is not None:
+        out += bias
+    return out
+
+
+def _shared(x: np.ndarray, y: np.ndarray, out: np.ndarray | None, bias: np.ndarray | None) -> np.ndarray:
+    """Each thread has some rows or some columns of the result, whichever are more."""
+    rows, columns = x.shape[0], y.shape[1]
+    result = np.empty((rows, columns), np.result_type(x, y)) if out is None else out
+
+    def body(start: int, stop: int) -> None:
+        part = slice(start, stop)
+        if rows >= columns:
+            made = np.matmul(x[part], y, result[part])
+        else:
+            made = np.matmul(x, y[:, part], result[:, part])
+        if bias is not None:
+            made += bias if rows >= columns else bias[part]
+
+    share(max(rows, columns), body, grain=16)
     return result
+
+
+def column_sums(x: np.ndarray) -> np.ndarray:
+    """The sums of the columns of a matrix, as a product with ones: 10 us for 1024x128 float32 in place of 33."""
+    ones = _ones(len(x), x.dtype)
+    if x.size <= _BLAS_SHARES_VECTORS or count() == 1:
+        return ones.dot(x)
+    with alone():
+        return ones.dot(x)
+
+
+@functools.lru_cache(8)
+def _ones(size: int, dtype: np.dtype) -> np.ndarray:
+    return np.ones(size, dtype)
 
 
 def dot(x: np.ndarray, y: np.ndarray) -> np.ndarray:
