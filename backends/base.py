@@ -49,6 +49,8 @@ class Backend:
     ``cache_bytes``
         not needed: the size of temporary arrays that stay in the processor's cache, for operations that go through
         large arrays in blocks. Without it the blocks are as large as memory allows.
+    ``each_block(size, body)``
+        not needed: calls ``body(part)`` for slices that cover ``size`` elements, in several threads.
     """
 
     has_indices: bool = False

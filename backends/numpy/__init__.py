@@ -12,7 +12,8 @@ import numpy as np
 from ..base import Backend
 from ..registry import register_backend
 from ..release import on_low_memory
-from . import attention as attention  # registers its kernels
+from . import activations as activations  # registers its kernels
+from . import attention as attention
 from . import convolution as convolution
 from . import indexing as indexing
 from . import memory

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided as _numpy_as_strided
 
+from .blocks import each_block
 from .fourier import Fourier
 from .linear_algebra import LinearAlgebra
 from .positions import scatter_add, set_at
@@ -105,6 +106,7 @@ class Namespace:
     cache_bytes = 1 << 20
 
     as_strided = staticmethod(as_strided)
+    each_block = staticmethod(each_block)
     erf = staticmethod(erf)
     linalg = LinearAlgebra()
     fft = Fourier()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -11,3 +11,16 @@ def blocks(xp: Any, count: int, nbytes: int) -> Iterator[slice]:
     cache = getattr(xp, "cache_bytes", None)
     size = count if cache is None else max(1, cache // max(nbytes, 1))
     return (slice(at, min(at + size, count)) for at in range(0, count, max(size, 1)))
+
+
+def each_block(xp: Any, count: int, nbytes: int, body: Callable[[slice], Any]) -> None:
+    """Call ``body(part)`` for each of ``blocks``, in several threads where a device works with threads.
+
+    The parts have to be independent of one another, and expensive: ten passes or so over each.
+    """
+    share = getattr(type(xp), "each_block", None)  # of the namespace itself: what wraps it may keep state in a thread
+    if share is not None:
+        share(count, body)
+        return
+    for part in blocks(xp, count, nbytes):
+        body(part)

@@ -1,7 +1,7 @@
 """Elementwise operations with parameters: a formula and its gradient, each worked through in blocks.
 
 A block's temporary arrays stay in the processor's cache, so that a formula of many steps reads and writes main memory
-once. 16-bit numbers are computed with in float32.
+once, and blocks are shared out to threads. 16-bit numbers are computed with in float32.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from .._core import dtypes
 from .._core.op import TensorBase, in_place, not_a_tensor, op, recorded
 from ..backends.registry import tables
-from ._blocks import blocks
+from ._blocks import each_block
 
 _TEMPORARIES = 4
 """How many temporary arrays a formula has at a time, roughly."""
@@ -51,9 +51,12 @@ def apply(xp: Any, function: Callable[..., Any], *arrays: Any, **attrs: Any) -> 
         parts = _flat((*arrays, out))
         if parts is not None:
             *flats, target = parts
-            for part in blocks(xp, first.size, kind.itemsize * _TEMPORARIES):
+
+            def compute(part: slice) -> None:
                 cut = [a[part].astype(_FLOAT32) if half else a[part] for a in flats]
                 target[part] = function(*cut, **attrs)
+
+            each_block(xp, first.size, kind.itemsize * _TEMPORARIES, compute)
             return out
     if half:
         arrays = tuple(a.astype(_FLOAT32) for a in arrays)

@@ -16,7 +16,7 @@ _f = np.float32
 _0, _HALF, _1, _2 = _f(0), _f(0.5), _f(1), _f(2)
 _INF, _NAN = _f(np.inf), _f(np.nan)
 
-# erf(x / sqrt 2) / x as a rational function of x^2, see ``gelu_cdf`` in backends/numpy/kernels.py.
+# erf(x / sqrt 2) / x as a rational function of x^2, see ``erf`` in backends/numpy/kernels.py.
 _END = _f(5.55)
 _T5, _T4, _T3, _T2, _T1, _T0 = (
     _f(v) for v in (1.45480815e-07, 1.79255633e-05, 0.00037069177, 0.00982503406, 0.0680421252, 0.797884563)
