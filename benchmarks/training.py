@@ -22,7 +22,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -51,19 +50,17 @@ GROWTH: dict[str, tuple[str, str, list[int]]] = {
 
 
 def measure(library: str, name: str, threads: int, seconds: float, sizes: dict[str, int]) -> dict[str, float]:
-    """Median seconds of a step, and peak memory over what the process held with the library imported."""
+    """Median seconds of a step, and the peak memory of the process, the library itself included."""
     torch = importlib.import_module(library)
     from workloads import WORKLOADS
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    before = _held()
     step = WORKLOADS[name](torch, **sizes)
     _timed(step, seconds / 3)
     gc.collect()
     times = _timed(step, seconds)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"seconds": statistics.median(times), "memory": max(peak - before, 0), "steps": len(times)}
+    return {"seconds": statistics.median(times), "memory": _peak(), "steps": len(times)}
 
 
 def _timed(step: Any, seconds: float) -> list[float]:
@@ -76,9 +73,10 @@ def _timed(step: Any, seconds: float) -> list[float]:
     return times
 
 
-def _held() -> int:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
+def _peak() -> int:
+    """The most bytes of memory that the process has held: what Linux says of it, which begins anew with a program."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024
 
 
 def in_process(

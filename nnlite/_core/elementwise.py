@@ -33,7 +33,7 @@ class _Numbers(dict[float, Any]):
     at each call, which takes longer than to multiply ten float32 with it (0.8 us in place of 0.45)."""
 
     def __missing__(self, y: float) -> Any:
-        if len(self) >= 1024 or not 1e-30 < abs(y) < 1e30:  # neither 0, whose sign is no part of a key, nor infinity, NaN
+        if len(self) >= 1024 or not 1e-30 < abs(y) < 1e30:  # not 0, whose sign is no part of a key, nor infinity or NaN
             return y
         self[y] = kept = np.array(y, _FLOAT32)
         return kept
