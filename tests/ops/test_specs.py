@@ -134,8 +134,13 @@ def with_leaves(spec: OpSpec, args: list[Any], kwargs: dict[str, Any]) -> tuple[
 
 @DIFFERENTIABLE
 def test_gradient(spec, device):
-    """Backward against differences of the function."""
+    """Backward on the CPU against differences of the function, and on other devices against the CPU's."""
     for args, kwargs in spec.samples(draws()):
+        if device != "cpu":
+            agree(
+                *(run(spec, tensors(spec, args, d, grad=True), kwargs, inputs_of(spec, args)) for d in ("cpu", device))
+            )
+            continue
         function, leaves = with_leaves(spec, tensors(spec, args, device, grad=True), kwargs)
         if leaves:
             assert gradcheck(function, leaves)
@@ -143,11 +148,41 @@ def test_gradient(spec, device):
 
 @pytest.mark.parametrize("spec", [s for s in SPECS if s.differentiable and s.second], ids=lambda spec: spec.id)
 def test_second_gradient(spec, device):
-    """Double backward against differences of backward."""
+    """Double backward on the CPU against differences of backward, and on other devices against the CPU's."""
     for args, kwargs in spec.samples(draws())[:3]:
+        if device != "cpu":
+            agree(*(run_twice(spec, tensors(spec, args, d, grad=True), kwargs) for d in ("cpu", device)))
+            continue
         function, leaves = with_leaves(spec, tensors(spec, args, device, grad=True), kwargs)
         if leaves:
             assert gradgradcheck(function, leaves)
+
+
+def agree(ones: list[Any], others: list[Any]) -> None:
+    for one, other in zip(ones, others, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-7, atol=1e-9)
+
+
+def run_twice(spec: OpSpec, given: list[Any], kwargs: dict[str, Any]) -> list[np.ndarray]:
+    """The gradients of the gradients, by inputs and incoming gradients, for certain incoming ones of both."""
+    seeds = np.random.default_rng(3)
+
+    def seed(r: Any) -> Any:
+        return nnlite.tensor(seeds.standard_normal(tuple(r.shape)), dtype=r.dtype, device=r.device)
+
+    leaves = [t for t in given if isinstance(t, nnlite.Tensor) and t.requires_grad]
+    outs = [r for r in several(spec.call(*given, **kwargs)) if r.requires_grad]
+    if not outs or not leaves:
+        return []
+    incoming = [seed(r).requires_grad_() for r in outs]
+    first = nnlite.autograd.grad(outs, leaves, incoming, create_graph=True, allow_unused=True)
+    grads = [g for g in first if g is not None and g.requires_grad]
+    if not grads:
+        return []
+    wanted = [*leaves, *incoming]
+    second = nnlite.autograd.grad(grads, wanted, [seed(g) for g in grads], allow_unused=True)
+    zeros = [np.zeros(tuple(t.shape)) for t in wanted]
+    return [zero if g is None else host(g) for g, zero in zip(second, zeros, strict=True)]
 
 
 @DIFFERENTIABLE
