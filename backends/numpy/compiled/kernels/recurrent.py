@@ -11,35 +11,35 @@ from typing import Any
 
 import numpy as np
 
-from .elementary import exp
-from .few_rows import WIDTH, times
 from .few_rows import lay_out as lay_out
+from .few_rows import times
 from .jit import compiled, inlined
 from .lanes import peek, poke
 
 _f = np.float32
-_0, _1, _2 = _f(0), _f(1), _f(2)
-# tanh(x) = x + x z p(z) with z = x^2, fitted to |x| < 0.6 (relative error 3e-9).
-_T0, _T1, _T2, _T3, _T4 = map(_f, (-0.33333298, 0.13331924, -0.053783833, 0.020795981, -0.0058951679))
-_SMALL = _f(0.6)
+_1, _HALF = _f(1), _f(0.5)
+# tanh(x) = x p(x^2) / q(x^2) for |x| < 9, fitted (relative error 1e-9); beyond that float32 has 1.
+_END = _f(9.01)
+_P1, _P2, _P3, _P4 = map(_f, (0.137858465, 0.00400912433, 3.1602475e-05, 5.0809525e-08))
+_Q1, _Q2, _Q3, _Q4, _Q5 = map(_f, (0.471191789, 0.0277397357, 0.000420852121, 1.61852705e-06, 7.38397808e-10))
 _FIRST = np.int64(0)
 """A plain 0 is a type of its own, for which functions would be compiled once more."""
 
 
 @inlined
-def sigmoid(x: Any) -> Any:
-    """1 / (1 + e^-x)."""
-    return _1 / (_1 + exp(-x))
+def tanh(x: Any) -> Any:
+    """A rational function, half the time of one with exp; a relative error of at most 3.4e-7."""
+    y = min(max(x, -_END), _END)
+    z = y * y
+    p = y * (_1 + z * (_P1 + z * (_P2 + z * (_P3 + z * _P4))))
+    q = _1 + z * (_Q1 + z * (_Q2 + z * (_Q3 + z * (_Q4 + z * _Q5))))
+    return x if x != x else min(max(p / q, -_1), _1)
 
 
 @inlined
-def tanh(x: Any) -> Any:
-    """By a polynomial near 0, elsewhere by exp; at most 2 units in the last place off."""
-    size = abs(x)
-    far = _1 - _2 / (_1 + exp(_2 * size))
-    z = x * x
-    near = x + x * z * (_T0 + z * (_T1 + z * (_T2 + z * (_T3 + z * _T4))))
-    return near if size < _SMALL else (far if x > _0 else -far)
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + e^-x) = tanh(x / 2) / 2 + 1 / 2, as in the generic bodies."""
+    return _HALF + _HALF * tanh(_HALF * x)
 
 
 @compiled
@@ -66,15 +66,10 @@ def _add(target, to, source, at, count):
         poke(target, to + j, peek(target, to + j) + peek(source, at + j))
 
 
-def pitch_of(columns: int) -> int:
-    """The distance of rows of products with so many columns."""
-    return (columns + WIDTH - 1) // WIDTH * WIDTH
-
-
 @compiled
 def lstm(begins, counts, size, panels, shift, gates, cells, out, h, c, start, stop, pitch, products):
     """Forward: ``gates`` hold the products of the inputs and get the gates; ``h`` and ``c`` become the last states.
-    Workspace: products (sequences, pitch_of(4 size))."""
+    Workspace: products (sequences, pitch)."""
     for s in range(len(begins)):
         rows = min(stop, counts[s]) - start
         if rows <= 0:
@@ -100,7 +95,7 @@ def lstm_gradient(begins, counts, size, panels, gates, cells, out, first_h, firs
                   g_gates, h_before, start, stop, pitch, products):  # fmt: skip
     """Backward: the gradients of the gates before their functions, and the states before each row. ``down_h`` and
     ``down_c`` are the gradients of the last states and become those of the first. Workspace: products (sequences,
-    pitch_of(size)) and one row more."""
+    pitch) and one row more."""
     spare = (stop - start) * pitch
     for s in range(len(begins) - 1, -1, -1):
         rows = min(stop, counts[s]) - start
@@ -145,7 +140,7 @@ def lstm_gradient(begins, counts, size, panels, gates, cells, out, first_h, firs
 
 @compiled
 def gru(begins, counts, size, panels, shift, inner_shift, gates, inner, out, h, start, stop, pitch, products):
-    """Forward, as for ``lstm``; ``inner`` gets W_hn h + b_hn. Workspace: products (sequences, pitch_of(3 size))."""
+    """Forward, as for ``lstm``; ``inner`` gets W_hn h + b_hn. Workspace: products (sequences, pitch)."""
     for s in range(len(begins)):
         rows = min(stop, counts[s]) - start
         if rows <= 0:
