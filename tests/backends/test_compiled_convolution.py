@@ -28,6 +28,12 @@ SHAPES = [
     (2, 64, 32, 16, 16, (1, 1), 2, 0, 1, 1),
     (1, 3, 4, 200, 300, (7, 7), 3, 3, 1, 1),
     (2, 16, 16, 5, 5, (5, 5), 1, 9, 2, 1),
+    (2, 70, 130, 6, 5, (3, 3), 2, 1, 1, 1),  # fewer numbers in the images than in the kernels
+    (3, 66, 132, 7, 6, (2, 3), (2, 3), 1, (1, 2), 2),
+    (2, 20, 18, 9, 11, (2, 2), (3, 4), 0, 1, 1),  # some of the input meets nothing
+    (1, 40, 70, 90, 80, (3, 3), (2, 1), 1, 1, 1),  # rows of an image are shared out
+    (2, 3, 5, 4, 5, (3, 2), 2, 4, 1, 1),
+    (2, 130, 70, 9, 9, (3, 3), 1, 1, 1, 1),
 ]
 
 
@@ -75,13 +81,13 @@ def test_agrees_with_the_generic_bodies(shape, number_of_threads, every_size, mo
 def test_these_kernels_ran(every_size, monkeypatch):
     """The table takes them: otherwise the tests above compare the generic bodies with themselves."""
     called = []
-    for name in ("winograd", "columns", "depthwise"):
+    for name in ("winograd", "direct", "depthwise"):
         module = first_use.load(name)
         real = module.convolve
         monkeypatch.setattr(module, "convolve", lambda *a, name=name, real=real: called.append(name) or real(*a))
     for shape in (SHAPES[0], SHAPES[5], SHAPES[8]):
         results(shape, *arrays(shape))
-    assert called == ["winograd", "columns", "depthwise"] or set(called) == {"winograd", "columns", "depthwise"}
+    assert called == ["winograd", "direct", "depthwise"] or set(called) == {"winograd", "direct", "depthwise"}
 
 
 def test_not_a_number_stays_in_its_neighbourhood(every_size):

@@ -1,4 +1,4 @@
-"""Which way a convolution of float32 images goes: by tiles (Winograd), by columns, or channel by channel."""
+"""Which way a convolution of float32 images goes: by tiles (Winograd), directly, or channel by channel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ...kernels import kernel
 from .. import first_use
 from ..first_use import load, worth
 from ..kernels import OVERRIDES
-from ..threads import sgemm_address, share
+from ..threads import count, share
+from .geometry import Ints, Pads, Shape, gather, scatter, tiled, whole
 from .workspace import workspace, zeros
 
 _FLOAT32 = np.dtype(np.float32)
@@ -22,17 +23,14 @@ _LANES = 16
 LEAST = 1 << 18
 """Multiplications from which on compiled kernels pay."""
 
-TILES = 64
-"""Tiles that go into one product; with those of few images they fill the second level cache."""
-
-COLUMN_NUMBERS = 1 << 17
-"""Numbers in the columns of a piece: 512 kB, which stay in the second level cache."""
+LEAST_TILES = 16
+"""Tiles from which on it pays to transform kernels."""
 
 GRAIN = 1 << 20
 """Multiplications that are worth a thread."""
 
-Ints = tuple[int, ...]
-Pads = tuple[tuple[int, int], ...]
+PACKED = 1 << 15
+"""Numbers of kernels that are worth a thread to lay out."""
 
 
 def _fits(arrays: tuple[Any, ...], work: int, dims: int) -> bool:
@@ -75,7 +73,7 @@ def _is_tiled(
     which are four times as large."""
     plain = tuple(kernel) == (3, 3) and set(stride) == set(dilation) == {1} and groups == 1
     inside = all(0 <= low <= 2 and 0 <= high <= 2 for low, high in padding)
-    return plain and inside and (first_use.EVERY_SIZE or (min(channels, outputs) >= _LANES and tiles >= 32))
+    return plain and inside and (first_use.EVERY_SIZE or (min(channels, outputs) >= _LANES and tiles >= LEAST_TILES))
 
 
 def _tiles(sizes: Any) -> int:
@@ -86,35 +84,24 @@ def _geometry(kernel: Any, stride: Any, padding: Pads, dilation: Any, groups: in
     return (groups, *kernel, *stride, padding[0][0], padding[1][0], *dilation)
 
 
-def _out(sizes: Any, kernel: Any, stride: Any, padding: Pads, dilation: Any) -> tuple[int, ...]:
-    return tuple(
-        (n + low + high - d * (k - 1) - 1) // s + 1
-        for n, k, s, (low, high), d in zip(sizes, kernel, stride, padding, dilation, strict=True)
-    )
-
-
 @kernel("convolution", table=OVERRIDES, when=_takes_convolution, above=True)
 def convolution(
     x: Any, weight: Any, bias: Any, *, stride: Any, padding: Pads, dilation: Any, groups: int
 ) -> np.ndarray:
     """64 channels of 32x32, 8 images, 3x3: 5 ms on one thread where columns as array expressions take 15."""
-    images, outputs = x.shape[0], weight.shape[0]
-    plan = _plan(x.shape, weight.shape, stride, padding, dilation, groups)
-    out = np.empty((images, outputs, *plan.sizes), np.float32)
+    outputs = weight.shape[0]
+    shape = Shape(x.shape, weight.shape, stride, padding, dilation, groups)
+    plan = _plan(shape)
+    out = np.empty((x.shape[0], outputs, *plan.sizes), np.float32)
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
     shift = np.zeros(outputs, np.float32) if bias is None else np.ascontiguousarray(bias)
     if plan.tiled:
         _tiled(x, weight, False, shift, padding[0][0], padding[1][0], out)
     elif groups == x.shape[1] > 1:
         run, kernels = load("depthwise").convolve, weight.reshape(outputs, *weight.shape[2:])
-        share(images * outputs, lambda a, b: run(x, kernels, shift, plan.geometry, out, a, b))
+        share(x.shape[0] * outputs, lambda a, b: run(x, kernels, shift, plan.geometry, out, a, b))
     else:
-        run, address, matrix = load("columns").convolve, sgemm_address(), _matrix(weight, groups)
-        share(
-            images,
-            lambda a, b: run(address, x, matrix, shift, plan.geometry, out, a, b, *plan.pieces.workspace()),
-            plan.grain,
-        )
+        _direct(x, weight, shift, shape, plan, out)
     return out
 
 
@@ -124,17 +111,70 @@ class _Plan(NamedTuple):
     sizes: Ints
     geometry: Ints
     tiled: bool
-    pieces: _Pieces
-    grain: int
+    work: int
 
 
 @functools.lru_cache(1024)
-def _plan(x: Ints, weight: Ints, stride: Ints, padding: Pads, dilation: Ints, groups: int) -> _Plan:
-    sizes = _out(x[2:], weight[2:], stride, padding, dilation)
-    tiled = _is_tiled(x[1], weight[0], weight[2:], stride, padding, dilation, groups, x[0] * _tiles(sizes))
-    work = weight[0] * math.prod(weight[1:]) * math.prod(sizes)
-    geometry = _geometry(weight[2:], stride, padding, dilation, groups)
-    return _Plan(sizes, geometry, tiled, _Pieces(weight, groups, x[0], sizes), -(-GRAIN // max(work, 1)))
+def _plan(shape: Shape) -> _Plan:
+    x, weight, stride, padding, dilation, groups = shape
+    kernel, sizes = weight[2:], shape.out()
+    tiled = _is_tiled(x[1], weight[0], kernel, stride, padding, dilation, groups, x[0] * _tiles(sizes))
+    geometry = _geometry(kernel, stride, padding, dilation, groups)
+    return _Plan(sizes, geometry, tiled, math.prod(weight) * math.prod(sizes) * x[0])
+
+
+def _threads(work: int) -> int:
+    return max(1, min(count(), work // GRAIN))
+
+
+def _few(shape: Shape) -> bool:
+    """Whether there are fewer numbers in images than in kernels: then all threads read the images, and share the
+    kernels."""
+    return math.prod(shape.x) + shape.x[0] * shape.weight[0] * math.prod(shape.out()) < math.prod(shape.weight)
+
+
+def _columns(name: str, size: int, columns: int) -> np.ndarray:
+    """Workspace for panels of a matrix; what fills up the last vector of a row has to be zero."""
+    return (zeros if columns % _LANES else workspace)(name, size)
+
+
+def _direct(x: Any, weight: Any, shift: Any, shape: Shape, plan: _Plan, out: np.ndarray) -> None:
+    module, few = load("direct"), _few(shape)
+    found = gather(shape, _threads(plan.work), few)
+    flat, outputs, (full, last, panels, _) = weight.reshape(-1), shape.weight[0] // shape.groups, found.rows
+    panels *= shape.groups
+    if few:
+        laid, product = _laid_out(x, found), workspace("all product", found.product)
+
+        def of_panels(start: int, stop: int) -> None:
+            module.convolve_panels(
+                laid, flat, shift, found.sizes, found.places, found.steps, found.met, full, last, found.targets,
+                found.planes, out, start, stop, _columns("packed", 64 * module.ROWS, outputs), product,
+            )  # fmt: skip
+
+        share(panels, of_panels)
+        return
+    packed = _columns("packed", found.packed, outputs)
+    share(
+        panels,
+        lambda a, b: module.pack(flat, found.met, outputs, full, last, packed, a, b),
+        -(-PACKED // (64 * found.met)),
+    )
+
+    def body(start: int, stop: int) -> None:
+        module.convolve(
+            x, packed, shift, found.sizes, found.inside, found.places, found.steps, found.met, found.targets,
+            found.planes, out, start, stop, zeros("laid", found.laid), workspace("product", found.product),
+        )  # fmt: skip
+
+    share(found.items, body, -(-GRAIN * found.items // plan.work))
+
+
+def _laid_out(images: Any, found: Any) -> np.ndarray:
+    """All images with the channels last."""
+    run, laid = load("direct").lay_out, zeros("all laid", found.laid)
+    share(len(images), lambda a, b: run(images, found.sizes, found.inside, a, b, laid))
+    return laid
 
 
 @kernel("convolution_input", table=OVERRIDES, when=_takes_input, above=True)
@@ -145,20 +185,49 @@ def convolution_input(
     images, channels = g.shape[0], weight.shape[1] * groups
     g, weight = np.ascontiguousarray(g), np.ascontiguousarray(weight)
     kernel_size = weight.shape[2:]
+    out = np.empty((images, channels, *sizes), np.float32)
     if _is_tiled(g.shape[1], channels, kernel_size, stride, padding, dilation, groups, images * _tiles(sizes)):
-        out = np.empty((images, channels, *sizes), np.float32)
         _tiled(g, weight, True, np.zeros(channels, np.float32), 2 - padding[0][0], 2 - padding[1][0], out)
-        return out
-    out = np.zeros((images, channels, *sizes), np.float32)
-    geometry = _geometry(kernel_size, stride, padding, dilation, groups)
-    if groups == channels > 1:
+    elif groups == channels > 1:
+        out.fill(0)
+        geometry = _geometry(kernel_size, stride, padding, dilation, groups)
         run, kernels = load("depthwise").scatter, weight.reshape(-1, *kernel_size)
         share(images * channels, lambda a, b: run(g, kernels, geometry, out, a, b))
     else:
-        run, address = load("columns").scatter, sgemm_address()
-        matrix, plan = _matrix(weight, groups), _Pieces(weight.shape, groups, images, g.shape[2:])
-        share(images, lambda a, b: run(address, g, matrix, geometry, out, a, b, *plan.workspace()))
+        _direct_input(g, weight, Shape(out.shape, weight.shape, stride, padding, dilation, groups), out)
     return out
+
+
+def _direct_input(g: Any, weight: Any, shape: Shape, out: np.ndarray) -> None:
+    module, few, work = load("direct"), _few(shape), g.size * math.prod(shape.weight[1:])
+    found = scatter(shape, _threads(work), few)
+    flat, (full, last, panels, _), depth = weight.reshape(-1), found.rows, shape.weight[1]
+    panels *= shape.groups
+    kernels = (shape.groups, shape.weight[0] // shape.groups, depth, math.prod(shape.weight[2:]))
+    tables = found.classes, found.places, found.steps, found.targets, found.planes, out
+    space = zeros if found.gaps else workspace
+    if few:
+        laid, product = _laid_out(g, found), space("all product", found.product)
+        size = 64 * (found.packed // (found.rows.wide * shape.groups))
+
+        def of_panels(start: int, stop: int) -> None:
+            packed = _columns("packed", size, depth)
+            module.scatter_panels(laid, flat, kernels, found.sizes, full, last, *tables, start, stop, packed, product)
+
+        share(panels, of_panels)
+        return
+    packed = _columns("packed", found.packed, depth)
+    share(
+        panels,
+        lambda a, b: module.pack_turned(flat, kernels, full, last, packed, 0, a, b),
+        -(-PACKED // (64 * len(found.steps))),
+    )
+
+    def body(start: int, stop: int) -> None:
+        laid, product = zeros("laid", found.laid), space("product", found.product)
+        module.scatter(g, packed, found.sizes, found.inside, *tables, start, stop, laid, product)
+
+    share(found.items, body, -(-GRAIN * found.items // work))
 
 
 @kernel("convolution_weight", table=OVERRIDES, when=_takes_weight, above=True)
@@ -168,27 +237,50 @@ def convolution_weight(
     """Each thread adds up its images; the sum of the threads is rounded as their number says."""
     images, channels, outputs = x.shape[0], x.shape[1], g.shape[1]
     x, g = np.ascontiguousarray(x), np.ascontiguousarray(g)
-    geometry = _geometry(kernel, stride, padding, dilation, groups)
     if _is_tiled(channels, outputs, kernel, stride, padding, dilation, groups, images * _tiles(g.shape[2:])):
         return _tiled_weight(x, g, padding[0][0], padding[1][0])
     if groups == channels > 1:
         total = np.empty((outputs, *kernel), np.float32)
-        run = load("depthwise").correlate
+        run, geometry = load("depthwise").correlate, _geometry(kernel, stride, padding, dilation, groups)
         share(outputs, lambda a, b: run(x, g, geometry, total, a, b))
         return total.reshape(outputs, 1, *kernel)
-    shape = (outputs, channels // groups, *kernel)
-    matrix = (groups, outputs // groups, math.prod(shape[1:]))
-    plan = _Pieces(shape, groups, images, g.shape[2:])
-    run, address = load("columns").correlate, sgemm_address()
+    out = np.empty((outputs, channels // groups, *kernel), np.float32)
+    _direct_weight(x, g, Shape(x.shape, out.shape, stride, padding, dilation, groups), out)
+    return out
+
+
+def _direct_weight(x: Any, g: Any, shape: Shape, out: np.ndarray) -> None:
+    module, few, work = load("direct"), _few(shape), g.size * math.prod(shape.weight[1:])
+    found = gather(shape, _threads(work), few)
+    outputs, flat, (full, last, panels, wide) = shape.weight[0] // shape.groups, out.reshape(-1), found.rows
+    panels *= shape.groups
+    right_size = wide * shape.groups * found.sizes[3] * found.sizes[4] * found.out[1]
+    planes = np.arange(outputs) * found.met
+    if few:
+        laid, right = _laid_out(x, found), _columns("all right", right_size, outputs)
+        share(len(x), lambda a, b: module.lay_out_right(g, outputs, full, last, a, b, right))
+        positions = len(x) * math.prod(found.out)
+
+        def of_panels(start: int, stop: int) -> None:
+            total = workspace("total", 64 * module.ROWS)
+            module.correlate(laid, right, found.sizes, found.met, found.steps, found.places, positions, full, last,
+                             planes, total, flat, start, stop)  # fmt: skip
+
+        share(panels * -(-found.met // module.ROWS), of_panels)
+        return
 
     def part(start: int, stop: int, total: np.ndarray) -> None:
-        run(address, x, g, geometry, total, start, stop, *plan.workspace())
+        laid, right = zeros("laid", found.laid), _columns("right", right_size, outputs)
+        module.correlate_pieces(x, g, found.sizes, found.inside, found.steps, found.places, full, last, start, stop,
+                                laid, right, total)  # fmt: skip
 
-    return _summed(images, part, matrix).reshape(shape)
+    size = (shape.groups * wide * len(found.steps),)
+    total = _summed(found.items, part, size, -(-GRAIN * found.items // work))
+    module.unpack(total, found.met, outputs, planes, flat, 0, panels)
 
 
-def _summed(images: int, part: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """The sum of what ``part(start, stop, total)`` adds to a total in each thread, in the order of the images."""
+def _summed(items: int, part: Any, shape: tuple[int, ...], grain: int = 1) -> np.ndarray:
+    """The sum of what ``part(start, stop, total)`` adds to a total in each thread, in the order of the items."""
     totals: dict[int, np.ndarray] = {}
     lock = threading.Lock()
 
@@ -198,80 +290,108 @@ def _summed(images: int, part: Any, shape: tuple[int, ...]) -> np.ndarray:
         with lock:
             totals[start] = total
 
-    share(images, body)
+    share(items, body, grain)
     first, *others = (totals[start] for start in sorted(totals))
     for total in others:
         first += total
     return first
 
 
-def _matrix(weight: np.ndarray, groups: int) -> np.ndarray:
-    return weight.reshape(groups, weight.shape[0] // groups, -1)
-
-
-class _Pieces:
-    """How many rows of an image's output, or how many images, are done at a time, and the workspace for them."""
-
-    def __init__(self, weight: Ints, groups: int, images: int, sizes: Any) -> None:
-        met, (height, across) = math.prod(weight[1:]), sizes
-        self.rows = max(min(COLUMN_NUMBERS // max(met * across, 1), height), 1)
-        self.images = 1
-        if self.rows == height and height * across < 128:  # small images: some at once make a wide enough product
-            self.images = max(1, min(images, -(-256 // (height * across))))
-        positions = self.rows * across * self.images
-        self.columns = met * positions
-        self.product = weight[0] // groups * positions if self.images > 1 else 1
-
-    def workspace(self) -> tuple[Any, ...]:
-        return self.rows, self.images, workspace("columns", self.columns), workspace("product", self.product)
-
-
 # -- tiles ------------------------------------------------------------------------------------------------------------
-
-
-def _whole(channels: int) -> int:
-    """Channels rounded up to whole vectors."""
-    return -(-channels // _LANES) * _LANES
-
-
-def _tile_workspace(channels: int, outputs: int, sizes: Any, images: int) -> tuple[np.ndarray, ...]:
-    down, across = -(-sizes[0] // 4), -(-sizes[1] // 4)
-    count = down * across * max(1, min(images, TILES // (down * across)))
-    return (
-        zeros("surrounded", 4 * down + 2, 4 * across + 2, _whole(channels)),
-        zeros("product", 4 * down, 4 * across, _whole(outputs)),
-        workspace("tiles", 36, count, _whole(channels)),
-        workspace("sums", 36, count, _whole(outputs)),
-    )
 
 
 def _tiled(
     x: np.ndarray, weight: np.ndarray, turned: bool, bias: np.ndarray, top: int, left: int, out: np.ndarray
 ) -> None:
     """Convolution into ``out``; ``turned`` takes gradients of the outputs back to the inputs."""
-    module, address = load("winograd"), sgemm_address()
-    (images, channels), (outputs, *sizes) = x.shape[:2], out.shape[1:]
-    transformed = workspace("kernels", 36, channels, outputs)
-    module.transform_kernels(weight, turned, transformed, workspace("kernel rows", 45 * _whole(outputs)))
+    module, (count_, inputs, *spread) = load("winograd"), x.shape
+    outputs, *sizes = out.shape[1:]
+    few = inputs * outputs > count_ * _tiles(sizes) * (inputs + outputs)
+    found = tiled(inputs, outputs, tuple(spread), tuple(sizes), top, left, count_ if few else 0)
+    flat, depth, wide = weight.reshape(-1), whole(inputs), 32 if few else whole(outputs)
+    table = found.turned if turned else found.taken
+    staged = 256 if turned else 144 * inputs
+    known = found.places, found.few_targets if few else found.targets, found.steps, found.planes, out
+
+    def product() -> np.ndarray:
+        return workspace("product", found.positions_out * wide)
+
+    if few:
+        tiles = workspace("all tiles", 36 * found.room * depth)
+        share(
+            count_,
+            lambda a, b: module.lay_out(x, found.sizes, found.inside, depth, a, b,
+                                        zeros("surrounded", found.positions * depth), tiles),
+        )  # fmt: skip
+
+        def of_blocks(start: int, stop: int) -> None:
+            module.convolve_blocks(
+                tiles, flat, turned, bias, found.sizes, table, *known, start, stop,
+                workspace("kernels", 36 * inputs * 32), zeros("staged", staged), product(),
+                workspace("sums", 36 * found.room * 32),
+            )  # fmt: skip
+
+        share(-(-outputs // 32), of_blocks)
+        return
+    kernels = workspace("kernels", 36 * inputs * wide)
+    share(
+        wide // 16,
+        lambda a, b: module.transform_kernels(flat, inputs, outputs, turned, table, kernels, a, b,
+                                              zeros("staged", staged)),
+        -(-PACKED // (16 * 36 * inputs)),
+    )  # fmt: skip
 
     def body(start: int, stop: int) -> None:
-        work = _tile_workspace(channels, outputs, sizes, stop - start)
-        module.convolve(address, x, transformed, bias, top, left, out, start, stop, *work)
+        module.convolve(
+            x, kernels, bias, found.sizes, found.inside, *known, start, stop,
+            zeros("surrounded", found.positions * depth), product(), workspace("tiles", 36 * found.room * depth),
+            workspace("sums", 36 * found.room * wide),
+        )  # fmt: skip
 
-    share(images, body)
+    share(count_, body)
 
 
 def _tiled_weight(x: np.ndarray, g: np.ndarray, top: int, left: int) -> np.ndarray:
-    module, address = load("winograd"), sgemm_address()
-    channels, (outputs, *sizes) = x.shape[1], g.shape[1:]
+    module, (count_, inputs, *spread) = load("winograd"), x.shape
+    outputs, *sizes = g.shape[1:]
+    few = inputs * outputs > count_ * _tiles(sizes) * (inputs + outputs)
+    found = tiled(inputs, outputs, tuple(spread), tuple(sizes), top, left, count_ if few else 0)
+    out = np.empty((outputs, inputs, 3, 3), np.float32)
+    flat, depth, wide, even = out.reshape(-1), whole(inputs), whole(outputs), len(found.channels)
+    tables = found.channels, found.tile_steps, found.full, found.last
+
+    def surrounded() -> tuple[np.ndarray, np.ndarray]:
+        return zeros("surrounded", found.positions * depth), zeros("product", found.positions_out * wide)
+
+    if few:
+        tiles = workspace("all tiles", 36 * found.room * depth)
+        sums = workspace("all sums", 36 * found.room * wide)
+
+        def of_images(start: int, stop: int) -> None:
+            image, product = surrounded()
+            module.lay_out(x, found.sizes, found.inside, depth, start, stop, image, tiles)
+            module.lay_out_outputs(g, found.sizes, found.inside_out, start, stop, product, sums)
+
+        def of_blocks(start: int, stop: int) -> None:
+            total, staged = workspace("total", 36 * 64 * 64), workspace("staged", 144 * 64)
+            module.correlate_blocks(tiles, sums, found.sizes, *tables, found.kernels, flat, start, stop, total, staged)
+
+        share(count_, of_images)
+        share(-(-inputs // 64) * -(-outputs // 64), of_blocks)
+        return out
 
     def part(start: int, stop: int, total: np.ndarray) -> None:
-        work = _tile_workspace(channels, outputs, sizes, stop - start)
-        module.correlate(address, x, g, top, left, total, start, stop, *work)
+        work = workspace("tiles", 36 * found.room * depth), workspace("sums", 36 * found.room * wide)
+        module.correlate(x, g, found.sizes, found.inside, found.inside_out, *tables, total, start, stop, *surrounded(),
+                         *work)  # fmt: skip
 
-    out = np.empty((outputs, channels, 3, 3), np.float32)
-    total = _summed(x.shape[0], part, (36, channels, outputs))
-    module.kernels_of(total, out, workspace("kernel rows", 45 * _whole(outputs)))
+    total = _summed(count_, part, (36 * even * wide,))
+    share(
+        wide // 16,
+        lambda a, b: module.kernels_of(total, inputs, outputs, even, found.kernels, flat, a, b,
+                                       workspace("staged", 144 * inputs)),
+        -(-PACKED // (16 * 36 * inputs)),
+    )  # fmt: skip
     return out
 
 

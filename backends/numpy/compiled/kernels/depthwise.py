@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from .columns import _ends
 from .jit import compiled
 from .lanes import peek, poke
+
+
+@compiled
+def _ends(offset, step, size, outputs):
+    """The first and the last but one output position whose input, at ``offset + step i``, is inside."""
+    first = max(0, -(offset // step)) if offset < 0 else 0
+    last = (size - 1 - offset) // step + 1 if size > offset else 0
+    return min(first, outputs), max(min(last, outputs), min(first, outputs))
 
 
 @compiled

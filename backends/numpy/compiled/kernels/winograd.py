@@ -12,16 +12,19 @@ Sources: A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks" 
 analysis and improving the accuracy of Winograd convolution for deep neural networks" (2020), for the points.
 
 Inside, channels are last, so that every loop runs over neighbouring channels whatever the size of the image. The arrays
-``surrounded`` (an image among zeros), ``tiles`` and ``sums`` are workspace.
+``surrounded`` (an image among zeros), ``product`` (its outputs), ``tiles`` and ``sums`` are workspace. Kernels, and the
+sums in ``correlate``, lie in panels of up to 64 columns, (36, panel, row, column), as ``blocks.multiply`` takes them.
+
+``sizes`` are (inputs, outputs, tiles down, across, images at a time, zeros above, left).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .blas import NORMAL, TRANSPOSED, sgemm
+from .blocks import multiply, turn, turn_and_shift
 from .jit import compiled
-from .lanes import LANES, peek, poke, transform
+from .lanes import LANES, transform
 
 KERNEL_TRANSFORM = np.array(
     [[2, 0, 0], [5 / 6, 5 / 6, 5 / 6], [5 / 6, -5 / 6, 5 / 6], [32 / 15, 16 / 15, 8 / 15], [1 / 15, -2 / 15, 4 / 15],
@@ -45,150 +48,241 @@ _from_total = transform(KERNEL_TRANSFORM.T)
 _to_tiles = transform(INPUT_TRANSFORM)
 _from_sums = transform(OUTPUT_TRANSFORM)
 _to_sums = transform(OUTPUT_TRANSFORM.T)
-_0, _1 = np.float32(0), np.float32(1)
 
 
 @compiled
-def _surround(image, top, left, surrounded):
-    """An image (C, H, W) as (rows, columns, C) at an offset; what lies outside stays as it is: zero."""
-    channels, height, width = image.shape
-    rows, columns, _ = surrounded.shape
-    source, target = image.reshape(-1), surrounded.reshape(-1)
-    depth = surrounded.shape[2]
-    for y in range(max(0, -top), min(height, rows - top)):
-        for x in range(max(0, -left), min(width, columns - left)):
-            at, to = y * width + x, ((y + top) * columns + x + left) * depth
-            for c in range(channels):
-                poke(target, to + c, peek(source, at + c * height * width))
+def _panel(outputs, panel):
+    """The vectors of a panel."""
+    return (min(64, outputs - 64 * panel) + 15) // 16
+
+
+@compiled
+def _whole(channels):
+    return (channels + 15) // 16 * 16
+
+
+@compiled
+def _count(sizes):
+    """Tiles at a time, an even number."""
+    return (sizes[2] * sizes[3] * sizes[4] + 1) // 2 * 2
+
+
+@compiled
+def _surround(x, image, sizes, inside, surrounded):
+    """An image (C, H, W) with the channels last; what lies around it stays as it is: zero."""
+    _, channels, height, width = x.shape
+    to = (sizes[5] * (4 * sizes[3] + 2) + sizes[6]) * _whole(channels)
+    positions = height * width
+    turn(x.reshape(-1), image * channels * positions, positions, channels, positions, surrounded, to, inside, 0)
 
 
 @compiled
 def _tiles_of(surrounded, down, across, first, tiles, count, depth):
     """The tiles of one image, (36, count, depth) from tile ``first`` on."""
-    source, row, plane = surrounded.reshape(-1), surrounded.shape[1] * depth, count * depth
+    row, plane = (4 * across + 2) * depth, count * depth
     for y in range(down):
         for x in range(across):
             at, to = 4 * y * row + 4 * x * depth, (first + y * across + x) * depth
             for c in range(0, depth, LANES):
-                _to_tiles(source, at + c, row, depth, tiles, to + c, 6 * plane, plane)
+                _to_tiles(surrounded, at + c, row, depth, tiles, to + c, 6 * plane, plane)
 
 
 @compiled
 def _product_of(sums, count, wide, down, across, first, product):
     """The outputs of one image from sums (36, count, wide)."""
-    result, row, plane = product.reshape(-1), product.shape[1] * wide, count * wide
+    row, plane = 4 * across * wide, count * wide
     for y in range(down):
         for x in range(across):
             at, to = (first + y * across + x) * wide, 4 * y * row + 4 * x * wide
             for o in range(0, wide, LANES):
-                _from_sums(sums, at + o, 6 * plane, plane, result, to + o, row, wide)
+                _from_sums(sums, at + o, 6 * plane, plane, product, to + o, row, wide)
 
 
 @compiled
-def _sums_of(product, down, across, first, sums, count, wide):
-    """The gradient of one image's outputs as that of its sums, (36, count, wide) from tile ``first`` on."""
-    source, row, plane = product.reshape(-1), product.shape[1] * wide, count * wide
+def _sums_of(product, down, across, first, sums, count, outputs):
+    """The gradient of one image's outputs as that of its sums, (36, panel, count, column) from tile ``first`` on."""
+    wide = _whole(outputs)
+    row, plane = 4 * across * wide, count * wide
     for y in range(down):
         for x in range(across):
-            at, to = 4 * y * row + 4 * x * wide, (first + y * across + x) * wide
+            at, tile = 4 * y * row + 4 * x * wide, first + y * across + x
             for o in range(0, wide, LANES):
-                _to_sums(source, at + o, row, wide, sums, to + o, 6 * plane, plane)
+                panel = o // 64
+                to = 64 * panel * count + tile * _panel(outputs, panel) * 16 + o - 64 * panel
+                _to_sums(product, at + o, row, wide, sums, to, 6 * plane, plane)
 
 
 @compiled
-def _write(product, bias, image):
-    """An image (O, H, W) from (rows, columns, O), with the bias."""
-    outputs, height, width = image.shape
-    source, target, wide = product.reshape(-1), image.reshape(-1), product.shape[2]
-    for o in range(outputs):
-        for y in range(height):
-            at, to = y * product.shape[1] * wide + o, (o * height + y) * width
-            for x in range(width):
-                poke(target, to + x, peek(source, at + x * wide) + bias[o])
+def _kernels_of(weight, inputs, outputs, turned, block, table, staged, out, to, pitch, plane):
+    """Transform the kernels of 16 columns: those of row r go to ``to + r pitch``."""
+    columns = min(16, outputs - 16 * block)
+    if not turned:
+        turn(weight, 16 * block * inputs * 9, inputs * 9, columns, inputs * 9, staged, 0, table, 0)
+        for c in range(inputs):
+            _to_kernels(staged, 144 * c, 48, 16, out, to + c * pitch, 6 * plane, plane)
+        return
+    for r in range(inputs):
+        at = (r * outputs + 16 * block) * 9
+        # Squares reach past the nine numbers of a kernel, into what is next; that is not used.
+        inside = at + (columns - 1) * 9 + 16 <= len(weight)
+        turn(weight, at, 9, columns, 16 if inside else 9, staged, 0, table, 0)
+        _to_kernels(staged, 0, 48, 16, out, to + r * pitch, 6 * plane, plane)
 
 
 @compiled
-def transform_kernels(weight, turned, out, row):
-    """The kernels (O, C, 3, 3) for ``convolve``: out (36, C, O); ``turned`` gives those that take gradients of the
-    outputs to the inputs, (36, O, C). ``row`` is workspace: 45 times
-    the last size in whole vectors."""
-    _, inputs, outputs = out.shape
-    flat, wide = weight.reshape(-1), len(row) // 45
-    staged, result = row, out.reshape(-1)
-    per_input, per_output = (9 * outputs, 9) if turned else (9, 9 * inputs)
-    for c in range(inputs):
-        for o in range(outputs):
-            at = c * per_input + o * per_output
-            for k in range(9):
-                poke(staged, (8 - k if turned else k) * wide + o, peek(flat, at + k))
-        for o in range(0, wide, LANES):
-            _to_kernels(staged, o, 3 * wide, wide, staged, 9 * wide + o, 6 * wide, wide)
-        for e in range(36):
-            to, at = (e * inputs + c) * outputs, (9 + e) * wide
-            for o in range(outputs):
-                poke(result, to + o, peek(staged, at + o))
+def transform_kernels(weight, inputs, outputs, turned, table, out, start, stop, staged):
+    """The kernels (O, C, 3, 3) for ``convolve``: out (36, panel, C, column), the blocks of 16 columns from ``start`` to
+    ``stop``. ``turned`` gives those that take gradients of the outputs to the inputs; ``table`` says where the numbers
+    of a kernel go."""
+    plane = inputs * _whole(outputs)
+    for block in range(start, stop):
+        panel = block // 4
+        pitch = _panel(outputs, panel) * 16
+        to = 64 * panel * inputs + 16 * block - 64 * panel
+        _kernels_of(weight, inputs, outputs, turned, block, table, staged, out, to, pitch, plane)
 
 
 @compiled
-def kernels_of(total, out, row):
-    """The gradient of the kernels, out (O, C, 3, 3), from what ``correlate`` adds up, (36, C, O)."""
-    _, inputs, outputs = total.shape
-    flat, wide = total.reshape(-1), len(row) // 45
-    staged, result = row, out.reshape(-1)
-    for c in range(inputs):
-        for e in range(36):
-            at, to = (e * inputs + c) * outputs, (9 + e) * wide
-            for o in range(outputs):
-                poke(staged, to + o, peek(flat, at + o))
-        for o in range(0, wide, LANES):
-            _from_total(staged, 9 * wide + o, 6 * wide, wide, staged, o, 3 * wide, wide)
-        for o in range(outputs):
-            for k in range(9):
-                poke(result, (o * inputs + c) * 9 + k, peek(staged, k * wide + o))
+def lay_out(x, sizes, inside, depth, start, stop, surrounded, tiles):
+    """The tiles of the images from ``start`` to ``stop`` of all, (36, images tiles, depth)."""
+    down, across = sizes[2:4]
+    for i in range(start, stop):
+        _surround(x, i, sizes, inside, surrounded)
+        _tiles_of(surrounded, down, across, i * down * across, tiles, _count(sizes), depth)
 
 
 @compiled
-def convolve(address, x, kernels, bias, top, left, out, start, stop, surrounded, product, tiles, sums):
+def _write(product, shape, wide, columns, row, out, image, channel, planes, bias):
+    """Some channels of an image from (rows, row, wide), with the bias."""
+    _, outputs, height, width = shape
+    to = (image * outputs + channel) * height * width
+    if row == width:
+        turn_and_shift(product, 0, wide, height * width, columns, out, to, planes, 0, bias, channel)
+        return
+    for y in range(height):
+        turn_and_shift(product, y * row * wide, wide, width, columns, out, to + y * width, planes, 0, bias, channel)
+
+
+@compiled
+def convolve(x, kernels, bias, sizes, inside, places, targets, steps, planes, out, start, stop, surrounded, product,
+             tiles, sums):  # fmt: skip
     """The convolution of the images from ``start`` to ``stop``.
 
-    Shapes: x (N, C, H, W), kernels (36, C, O), bias (O), out (N, O, H', W'); workspace: surrounded (4 down + 2,
-    4 across + 2, C) of zeros, product (4 down, 4 across, O), tiles (36, count, C), sums (36, count, O), where count
-    holds the tiles of one image or of several, and C and O are rounded up to whole vectors.
+    Shapes: x (N, C, H, W), kernels (36, panel, C, column), bias (O), out (N, O, H', W'); workspace: surrounded
+    (4 down + 2, 4 across + 2, C) of zeros, product (4 down, 4 across, O), tiles (36, count, C), sums (36, count, O),
+    where count holds the tiles of some images, and C and O are rounded up to whole vectors.
     """
-    channels, (outputs, height, width) = x.shape[1], out.shape[1:]
-    down, across = (height + 3) // 4, (width + 3) // 4
-    each, count, depth, wide = down * across, tiles.shape[1], tiles.shape[2], sums.shape[2]
-    flat_tiles, flat_sums, flat_kernels = tiles.reshape(-1), sums.reshape(-1), kernels.reshape(-1)
-    for first in range(start, stop, count // each):
-        images = min(count // each, stop - first)
-        for i in range(images):
-            _surround(x[first + i], top, left, surrounded)
-            _tiles_of(surrounded, down, across, i * each, flat_tiles, count, depth)
+    inputs, outputs, down, across, images = sizes[:5]
+    depth, wide, each, count = _whole(inputs), _whole(outputs), down * across, _count(sizes)
+    for first in range(start, stop, images):
+        some = min(images, stop - first)
+        for i in range(some):
+            _surround(x, first + i, sizes, inside, surrounded)
+            _tiles_of(surrounded, down, across, i * each, tiles, count, depth)
+        rows = (each * some + 1) // 2 * 2
         for e in range(36):
-            sgemm(address, NORMAL, NORMAL, images * each, outputs, channels, flat_tiles, e * count * depth, depth,
-                  flat_kernels, e * channels * outputs, outputs, _0, flat_sums, e * count * wide, wide)  # fmt: skip
-        for i in range(images):
-            _product_of(flat_sums, count, wide, down, across, i * each, product)
-            _write(product, bias, out[first + i])
+            for panel in range((outputs + 63) // 64):
+                multiply(tiles, e * count * depth, places, 0, rows, steps, 0, inputs, kernels,
+                         (e * wide + 64 * panel) * inputs, _panel(outputs, panel), sums, e * count * wide + 64 * panel,
+                         targets, False)  # fmt: skip
+        for i in range(some):
+            _product_of(sums, count, wide, down, across, i * each, product)
+            _write(product, out.shape, wide, outputs, 4 * across, out.reshape(-1), first + i, 0, planes, bias)
 
 
 @compiled
-def correlate(address, x, g, top, left, total, start, stop, surrounded, product, tiles, sums):
-    """Add the gradient of the kernels for the images from ``start`` to ``stop`` to ``total`` (36, C, O).
+def convolve_blocks(tiles, weight, turned, bias, sizes, table, places, targets, steps, planes, out, start, stop,
+                    kernels, staged, product, sums):  # fmt: skip
+    """The blocks of 32 channels from ``start`` to ``stop`` for all images, whose kernels are transformed in between."""
+    inputs, outputs, down, across, images = sizes[:5]
+    depth, each, count = _whole(inputs), down * across, _count(sizes)
+    for block in range(start, stop):
+        wide = min(32, _whole(outputs - 32 * block))
+        for half in range(wide // 16):
+            _kernels_of(weight, inputs, outputs, turned, 2 * block + half, table, staged, kernels, 16 * half, wide,
+                        inputs * wide)  # fmt: skip
+        for e in range(36):
+            multiply(tiles, e * count * depth, places, 0, count, steps, 0, inputs, kernels, e * inputs * wide,
+                     wide // 16, sums, e * count * 32, targets, False)  # fmt: skip
+        for i in range(images):
+            _product_of(sums, count, 32, down, across, i * each, product)
+            _write(product, out.shape, 32, min(32, outputs - 32 * block), 4 * across, out.reshape(-1), i, 32 * block,
+                   planes, bias)  # fmt: skip
+
+
+@compiled
+def _lay_out_outputs(g, image, sizes, inside, product, first, sums):
+    """The gradient of one image's outputs as rows of panels; ``product`` holds zeros beyond the image."""
+    _, outputs, height, width = g.shape
+    down, across = sizes[2:4]
+    positions = height * width
+    turn(g.reshape(-1), image * outputs * positions, positions, outputs, positions, product, 0, inside, 0)
+    _sums_of(product, down, across, first, sums, _count(sizes), outputs)
+
+
+@compiled
+def lay_out_outputs(g, sizes, inside, start, stop, product, sums):
+    """The gradients of the outputs from ``start`` to ``stop`` of all, (36, panel, images tiles, column)."""
+    for i in range(start, stop):
+        _lay_out_outputs(g, i, sizes, inside, product, i * sizes[2] * sizes[3], sums)
+
+
+@compiled
+def correlate(x, g, sizes, inside, inside_out, channels, steps, full, last, total, start, stop, surrounded, product,
+              tiles, sums):  # fmt: skip
+    """Add the gradient of the kernels for the images from ``start`` to ``stop`` to ``total`` (36, panel, C, column).
 
     Shapes as for ``convolve``, with g for out; ``product`` holds zeros.
     """
-    channels, (outputs, height, width) = x.shape[1], g.shape[1:]
-    down, across = (height + 3) // 4, (width + 3) // 4
-    each, count, depth, wide = down * across, tiles.shape[1], tiles.shape[2], sums.shape[2]
-    flat_tiles, flat_sums, flat_total = tiles.reshape(-1), sums.reshape(-1), total.reshape(-1)
-    for first in range(start, stop, count // each):
-        images = min(count // each, stop - first)
-        for i in range(images):
-            _surround(x[first + i], top, left, surrounded)
-            _tiles_of(surrounded, down, across, i * each, flat_tiles, count, depth)
-            _surround(g[first + i], 0, 0, product)
-            _sums_of(product, down, across, i * each, flat_sums, count, wide)
+    inputs, outputs, down, across, images = sizes[:5]
+    depth, wide, each, even, count = _whole(inputs), _whole(outputs), down * across, len(channels), _count(sizes)
+    for first in range(start, stop, images):
+        some = min(images, stop - first)
+        for i in range(some):
+            _surround(x, first + i, sizes, inside, surrounded)
+            _tiles_of(surrounded, down, across, i * each, tiles, count, depth)
+            _lay_out_outputs(g, first + i, sizes, inside_out, product, i * each, sums)
         for e in range(36):
-            sgemm(address, TRANSPOSED, NORMAL, channels, outputs, images * each, flat_tiles, e * count * depth, depth,
-                  flat_sums, e * count * wide, wide, _1, flat_total, e * channels * outputs, outputs)  # fmt: skip
+            for panel in range((outputs + 63) // 64):
+                vectors = _panel(outputs, panel)
+                multiply(tiles, e * count * depth, channels, 0, even, steps, 0, each * some, sums,
+                         (e * wide + 64 * panel) * count, vectors, total, (e * wide + 64 * panel) * even,
+                         full if vectors == 4 else last, True)  # fmt: skip
+
+
+@compiled
+def _gradient(total, rows, at, plane, columns, staged, out, to, planes):
+    """The gradient of the kernels of so many inputs and 16 outputs, from what is at ``total`` on."""
+    for c in range(rows):
+        _from_total(total, at + c * plane[1], 6 * plane[0], plane[0], staged, 144 * c, 48, 16)
+    turn(staged, 0, 16, 9 * rows, columns, out, to, planes, 0)
+
+
+@compiled
+def kernels_of(total, inputs, outputs, even, planes, out, start, stop, staged):
+    """The gradient of the kernels, out (O, C, 3, 3), from what ``correlate`` adds up, for blocks of 16 outputs."""
+    plane = even * _whole(outputs)
+    for block in range(start, stop):
+        panel = block // 4
+        at = 64 * panel * even + 16 * block - 64 * panel
+        _gradient(total, inputs, at, (plane, 16 * _panel(outputs, panel)), min(16, outputs - 16 * block), staged, out,
+                  16 * block * inputs * 9, planes)  # fmt: skip
+
+
+@compiled
+def correlate_blocks(tiles, sums, sizes, channels, steps, full, last, planes, out, start, stop, total, staged):
+    """The gradient of the kernels for all images, an item being 64 inputs of a panel of outputs."""
+    inputs, outputs, down, across, images = sizes[:5]
+    depth, wide, count, parts = _whole(inputs), _whole(outputs), _count(sizes), (inputs + 63) // 64
+    for item in range(start, stop):
+        panel, first = item // parts, item % parts * 64
+        vectors, rows = _panel(outputs, panel), min(64, inputs - first)
+        pitch = vectors * 16
+        for e in range(36):
+            multiply(tiles, e * count * depth, channels, first, (rows + 1) // 2 * 2, steps, 0,
+                     down * across * images, sums, (e * wide + 64 * panel) * count, vectors, total,
+                     (64 * e - first) * pitch, full if vectors == 4 else last, False)  # fmt: skip
+        for block in range(vectors):
+            o = 64 * panel + 16 * block
+            _gradient(total, rows, 16 * block, (64 * pitch, pitch), min(16, outputs - o), staged, out,
+                      (o * inputs + first) * 9, planes)  # fmt: skip
