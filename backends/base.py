@@ -51,6 +51,8 @@ class Backend:
         large arrays in blocks. Without it the blocks are as large as memory allows.
     ``each_block(size, body)``
         not needed: calls ``body(part)`` for slices that cover ``size`` elements, in several threads.
+    ``share(items, body)``
+        not needed: calls ``body(start, stop)`` for ranges that cover ``items``, each in a thread of its own.
     """
 
     has_indices: bool = False

@@ -13,6 +13,7 @@ from .fourier import Fourier
 from .linear_algebra import LinearAlgebra
 from .positions import scatter_add, set_at
 from .products import matmul
+from .threads import share
 
 # Coefficients of W. J. Cody, "Rational Chebyshev approximations for the error function",
 # Mathematics of Computation 23 (1969), 631-637; relative error below 1e-16 in float64.
@@ -114,6 +115,7 @@ class Namespace:
     random_bits = staticmethod(random_bits)
     scatter_add = staticmethod(scatter_add)
     set_at = staticmethod(set_at)
+    share = staticmethod(share)
     sum = _reduction(np.add)
     prod = _reduction(np.multiply)
     max = _reduction(np.maximum)

@@ -18,7 +18,7 @@ from ..tensor import Tensor
 from . import _capturable
 from ._capturable import Fed, is_on_device, value_of
 from ._flat import SMALL, Flat
-from ._update import all_at_once
+from ._update import all_at_once, run_all
 from .optimizer import Optimizer, each_with_gradient, index_of, zeros_like
 
 
@@ -187,14 +187,27 @@ class Elementwise(Optimizer):
             return
         if self._run_at_once(rule, params, keys):
             return
-        if pairs or (len(small) > 1 and any(keys)):
-            self._run_flat(rule, small, keys)
-            if len(small) == len(params):
-                return
-            params = [p for p in params if p._a.size > SMALL]
-        for p in params:
-            state = self.state[p] if any(keys) else {}
-            self._update(rule, p, *(None if key is None else self._state_array(state, key, p) for key in keys))
+        several = pairs or (len(small) > 1 and any(keys))
+        large = [] if pairs else [p for p in params if not several or p._a.size > SMALL]
+        if len(large) == 0 or type(large[0]._a) is not np.ndarray:
+            if several:
+                self._run_flat(rule, small, keys)
+            for p in large:
+                self._update(rule, p, *self._arrays_of(p, keys))
+            return
+        # Small ones end to end and the large ones, in one go that threads share.
+        flat = self._flat_of(small, keys) if several else None
+        arrays = [(p._a, *self._arrays_of(p, keys), p.grad._a) for p in large]
+        run_all(rule, tables[np.ndarray].backend_.xp, arrays if flat is None else [flat.load(small), *arrays])
+        if flat is not None:
+            flat.store(small)
+        for p in large:
+            p._vc[0] += 1
+
+    def _arrays_of(self, p: Tensor, keys: Sequence[str | None]) -> list[Any]:
+        """The arrays of a parameter's state."""
+        state = self.state[p] if any(keys) else {}
+        return [None if key is None else self._state_array(state, key, p) for key in keys]
 
     def _run_at_once(self, rule: Callable[..., None], params: list[Tensor], keys: Sequence[str | None]) -> bool:
         """All parameters in one go, if the backend can."""
@@ -214,27 +227,32 @@ class Elementwise(Optimizer):
         return done
 
     def _run_flat(self, rule: Callable[..., None], params: list[Tensor], keys: Sequence[str | None]) -> None:
-        flats = self.__dict__.setdefault("_flats", {})
+        array = params[0]._a
+        backend = tables[type(array)].backend_
+        with backend.use(backend.index_of(array)):
+            self._flat_of(params, keys).run(rule, params)
+
+    def _flat_of(self, params: list[Tensor], keys: Sequence[str | None]) -> Flat:
+        """The flat arrays of these parameters and their state."""
+        flats: dict[Any, Flat] = self.__dict__.setdefault("_flats", {})
         states = [self.state[p] for p in params] if any(keys) else [{}] * len(params)
         array = params[0]._a
         name = (*map(id, params), keys, type(array), array.dtype, index_of(array))
-        backend = tables[type(array)].backend_
-        with backend.use(backend.index_of(array)):
-            flat = flats.get(name)
-            if flat is None or not flat.is_current(states):
-                if current.capture is not None and any(keys):
-                    raise CaptureError(
-                        f"the optimizer gathers its state while a graph is captured, at {line_here()}; let it make "
-                        "a step with the same gradients before the capture"
-                    )
-                for key in filter(None, keys):
-                    for state, p in zip(states, params, strict=True):
-                        self._state_array(state, key, p)
-                ours = set(map(id, params))
-                for other in [n for n in flats if not ours.isdisjoint(n)]:  # their state moves out
-                    del flats[other]
-                flat = flats[name] = Flat(params, states, keys)
-            flat.run(rule, params)
+        flat = flats.get(name)
+        if flat is None or not flat.is_current(states):
+            if current.capture is not None and any(keys):
+                raise CaptureError(
+                    f"the optimizer gathers its state while a graph is captured, at {line_here()}; let it make "
+                    "a step with the same gradients before the capture"
+                )
+            for key in filter(None, keys):
+                for state, p in zip(states, params, strict=True):
+                    self._state_array(state, key, p)
+            ours = set(map(id, params))
+            for other in [n for n in flats if not ours.isdisjoint(n)]:  # their state moves out
+                del flats[other]
+            flat = flats[name] = Flat(params, states, keys)
+        return flat
 
     def _run_recorded(self, p: Tensor, keys: Sequence[str | None], numbers: dict[str, Any]) -> None:
         """The step as recorded operations on tensors, for derivatives through it."""

@@ -10,7 +10,7 @@ import numpy as np
 from .._core.tensor_base import wrap
 from ..backends.registry import tables
 from ..tensor import Tensor
-from ._update import Rule, run
+from ._update import Arrays, Rule, run
 
 SMALL = 1 << 14
 """Elements up to which a parameter is worth copying into the flat array and back: a copy costs less than the calls."""
@@ -57,15 +57,23 @@ class Flat:
             for state, view in zip(states, views, strict=True)
         )
 
-    def run(self, rule: Rule, params: Sequence[Tensor]) -> None:
-        """One update of all parameters."""
+    def load(self, params: Sequence[Tensor]) -> Arrays:
+        """Copy parameters and gradients in; the arrays for an update."""
         xp = self.backend.xp
         xp.concatenate([p._a.reshape(-1) for p in params], out=self.parameter)
         xp.concatenate([p.grad._a.reshape(-1) for p in params], out=self.gradient)
-        run(rule, xp, tuple(self.columns))
+        return tuple(self.columns)
+
+    def store(self, params: Sequence[Tensor]) -> None:
+        """Copy the parameters out."""
         for p, part in zip(params, self.parts, strict=True):
             p._a[...] = part
             p._vc[0] += 1
+
+    def run(self, rule: Rule, params: Sequence[Tensor]) -> None:
+        """One update of all parameters."""
+        run(rule, self.backend.xp, self.load(params))
+        self.store(params)
 
 
 def _real(array: Any) -> Any:

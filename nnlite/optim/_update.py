@@ -15,8 +15,12 @@ import numpy as np
 from ..backends.kernels import GENERIC
 from ..backends.registry import tables
 
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 """Elements of a block: the five or so float32 arrays of a rule, a block of each, fit a core's second-level cache."""
+
+PIECE = 1 << 17
+"""Elements that a thread updates at a time. Two threads that call NumPy on a quarter of that wait for one
+another."""
 
 WHOLE = 1 << 13
 """Elements from which on an update that stands in the kernel table is taken from there: below, the look costs more."""
@@ -92,6 +96,31 @@ def run(rule: Rule, xp: Any, arrays: Arrays) -> None:
             getattr(tables[np.ndarray], operation)(*flat, **rule.keywords)  # type: ignore[attr-defined]
     else:
         rule(xp, *arrays)
+
+
+def run_all(rule: Rule, xp: Any, many: Sequence[Arrays]) -> None:
+    """`run` for several parameters, in several threads where the device works with threads."""
+    share = getattr(type(xp), "share", None)
+    pieces: list[Arrays] = []
+    for arrays in many:
+        size = arrays[0].size
+        if share is None or arrays[0].dtype.itemsize == 2 or size < WHOLE or not _can_be_cut(arrays):
+            run(rule, xp, arrays)
+            continue
+        flat = [None if a is None else a.reshape(-1) for a in arrays]
+        count = -(-size // PIECE)
+        for i in range(count):
+            part = slice(size * i // count, size * (i + 1) // count)
+            pieces.append(tuple(None if a is None else a[part] for a in flat))
+
+    def body(start: int, stop: int) -> None:
+        for piece in pieces[start:stop]:
+            run(rule, xp, piece)
+
+    if share is not None and sum(piece[0].size for piece in pieces) >= PIECE:
+        share(len(pieces), body)
+    else:
+        body(0, len(pieces))
 
 
 def _run_in_float32(rule: Rule, xp: Any, arrays: Arrays) -> None:

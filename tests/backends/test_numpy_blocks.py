@@ -83,3 +83,21 @@ def test_formulas_in_several_threads(thread_count):
         found.append((y.detach().numpy(), x.grad.numpy()))
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("make", [nnlite.optim.AdamW, nnlite.optim.Adagrad])
+def test_optimizers_in_several_threads(make, thread_count):
+    found = []
+    for count in (1, 3):
+        thread_count(count)
+        sizes = (300_000, 300, 70_001, 17)
+        params = [nnlite.nn.Parameter(nnlite.tensor(draw(size, seed=size))) for size in sizes]
+        optimizer = make(params, lr=0.1)
+        for step in range(3):
+            for p in params:
+                p.grad = nnlite.tensor(draw(p.numel(), seed=step))
+            optimizer.step()
+        found.append([p.detach().numpy() for p in params])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert (one != draw(one.size, seed=one.size)).all()
