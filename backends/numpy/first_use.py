@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import glob
 import importlib
 import importlib.util
 import os
 import sys
 from functools import cache
-from types import ModuleType
+from typing import Any
 
 SETTING = os.environ.get("NNLITE_COMPILED", "1")
 EVERY_SIZE = SETTING == "all"
@@ -25,18 +24,13 @@ def worth(size: int, least: int) -> bool:
 
 
 @cache
-def load(name: str) -> ModuleType:
-    """A module of ``kernels/``, imported at the first call, which takes 0.3 s for numba itself.
+def load(name: str) -> Any:
+    """The kernels of a file of ``kernels/``.
 
-    numba keeps what it compiles beside the source or in the user's cache folder; only where nothing is kept yet does
-    compiling take seconds, and a line on the error stream says so.
+    What is compiled is kept beside the source or in the user's cache folder; only where nothing is kept yet does
+    compiling take a while, and a line on the error stream says so.
     """
-    module = importlib.import_module(f"{__package__}.compiled.kernels.{name}")
-    functions = [f for f in vars(module).values() if hasattr(f, "py_func") and f.py_func.__module__ == module.__name__]
-    kept = any(glob.glob(f"{f.stats.cache_path}/{name}.*.nbi") for f in functions if f.stats.cache_path)
-    if functions and not kept:
-        announce()
-    return module
+    return importlib.import_module(f"{__package__}.compiled.native").Kernels(name)
 
 
 class _Announcement:

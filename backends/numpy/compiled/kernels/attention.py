@@ -10,17 +10,13 @@ the numbers of a row are. ``sizes`` is (heads, queries, keys, size, size of valu
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import carray, types
-from numba.extending import intrinsic
+from numba import types
 
 from .blas import NORMAL, TRANSPOSED, sgemm
 from .elementary import bits_of_float, exp, float_of_bits
 from .jit import compiled
-from .lanes import peek, poke
+from .lanes import numbers_at, peek, poke
 
 _0, _1, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
 _SIGN, _REST = np.int32(31), np.int32(0x7FFFFFFF)
@@ -28,19 +24,7 @@ ADDED, SHOWN = 1, 2
 """Kinds of masks: numbers that are added to the scores, and bytes that are 1 where a query sees a key."""
 
 
-def _pointer(kind: Any, of: Any) -> Any:
-    @intrinsic
-    def function(context: Any, address: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return builder.inttoptr(args[0], of.as_pointer())
-
-        return types.CPointer(kind)(types.int64), generate
-
-    return function
-
-
-_floats = _pointer(types.float32, ir.FloatType())
-_bytes = _pointer(types.uint8, ir.IntType(8))
+_floats, _bytes = numbers_at(types.float32), numbers_at(types.uint8)
 
 
 @compiled
@@ -109,8 +93,8 @@ def forward(blas, sizes, scale, causal, tile, q_at, k_at, v_at, mask_at, out_at,
     """
     heads, queries, keys, size, values = sizes
     rows, across = tile
-    q, k, v = carray(_floats(q_at[0]), 1), carray(_floats(k_at[0]), 1), carray(_floats(v_at[0]), 1)
-    out, added, shown = carray(_floats(out_at[0]), 1), carray(_floats(mask_at[0]), 1), carray(_bytes(mask_at[0]), 1)
+    q, k, v = _floats(q_at[0]), _floats(k_at[0]), _floats(v_at[0])
+    out, added, shown = _floats(out_at[0]), _floats(mask_at[0]), _bytes(mask_at[0])
     for item in range(start, stop):
         b, h = item // heads, item % heads
         q_head, k_head = b * q_at[1] + h * q_at[2], b * k_at[1] + h * k_at[2]
@@ -178,10 +162,10 @@ def backward(blas, sizes, scale, causal, tile, q_at, k_at, v_at, mask_at, out_at
     """The gradients of the heads from ``start`` to ``stop``. Workspace: scores and down, (rows, keys) of a tile."""
     heads, queries, keys, size, values = sizes
     rows, across = tile
-    q, k, v = carray(_floats(q_at[0]), 1), carray(_floats(k_at[0]), 1), carray(_floats(v_at[0]), 1)
-    gq, gk, gv = carray(_floats(gq_at[0]), 1), carray(_floats(gk_at[0]), 1), carray(_floats(gv_at[0]), 1)
-    out, g = carray(_floats(out_at[0]), 1), carray(_floats(g_at[0]), 1)
-    added, shown = carray(_floats(mask_at[0]), 1), carray(_bytes(mask_at[0]), 1)
+    q, k, v = _floats(q_at[0]), _floats(k_at[0]), _floats(v_at[0])
+    gq, gk, gv = _floats(gq_at[0]), _floats(gk_at[0]), _floats(gv_at[0])
+    out, g = _floats(out_at[0]), _floats(g_at[0])
+    added, shown = _floats(mask_at[0]), _bytes(mask_at[0])
     for item in range(start, stop):
         b, h = item // heads, item % heads
         q_head, k_head, v_head = b * q_at[1] + h * q_at[2], b * k_at[1] + h * k_at[2], b * v_at[1] + h * v_at[2]

@@ -1,30 +1,124 @@
-"""How kernels are compiled."""
+"""How kernels are compiled.
+
+numba finds the types and writes LLVM's code; a kernel and all that it calls are then optimised and made machine code
+once, as one module. numba by itself does that for each function it meets, helpers too, with two more functions through
+which Python and C would call it, and once more in each caller: together that took three times as long.
+"""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from numba import njit
+from numba.core import codegen, compiler
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import CPUDispatcher, cpu_target
+
+from ..native import layouts_fit
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 """Sums may be taken in any order; what is not finite keeps its meaning."""
 
 
+class _Library(codegen.JITCodeLibrary):
+    """LLVM's code of a function, as it was written; what it calls is taken in."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+    def finalize(self) -> None:
+        self._raise_if_finalized()
+        for library in dict.fromkeys(self._linking_libraries):
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._finalized = True
+
+    def machine_code(self, name: str) -> tuple[bytes, list[str]]:
+        """Object code with one function that others can see, and the names that it needs."""
+        self._ensure_finalized()
+        module = self._final_module
+        for each in (*module.functions, *module.global_variables):
+            if not each.is_declaration and each.name != name:
+                each.linkage = "internal"
+        self._optimize_final_module()
+        needs = [each.name for each in (*module.functions, *module.global_variables) if each.is_declaration]
+        needs = [each for each in needs if not each.startswith(("llvm.", "nnlite."))]
+        return self._codegen._tm.emit_object(module), needs
+
+
+class _Codegen(codegen.JITCPUCodegen):
+    _library_class = _Library
+
+
+class _Target:
+    """numba's CPU with another way to write code."""
+
+    options = cpu_target.options
+
+    @property
+    def typing_context(self) -> Any:
+        return cpu_target.typing_context
+
+    @functools.cached_property
+    def target_context(self) -> Any:
+        # Functions are told apart by what Python would call; here none is ever called.
+        return cpu_target.target_context.subtarget(
+            _internal_codegen=_Codegen("nnlite"), get_executable=lambda library, about, environment: object()
+        )
+
+
+class _Function(CPUDispatcher):
+    """A function for compiled code."""
+
+    targetdescr: Any = _Target()
+    of_its_own = True
+    """Whether Python calls it."""
+
+    def add_overload(self, compiled: Any) -> None:
+        self.overloads[tuple(compiled.signature.args)] = compiled
+
+
+@global_compiler_lock
+def machine_code(function: Any, codes: tuple[str, ...], name: str) -> tuple[bytes, list[str]]:
+    """The object code of a kernel for arguments of these types, and the names that it needs."""
+    from .entry import entry, type_of
+
+    kinds = tuple(map(type_of, codes))
+    function.compile(kinds)
+    compiled, context = function.overloads[kinds], function.targetctx
+    library = context.codegen().create_library(name)
+    library.add_linking_library(compiled.library)
+    library.add_ir_module(entry(context, name, codes, compiled))
+    return library.machine_code(name)
+
+
+def _made(function: Any, fastmath: Any) -> Any:
+    if not layouts_fit():  # another Python: numba knows it
+        return njit(nogil=True, cache=True, error_model="numpy", fastmath=fastmath)(function)
+    options = {
+        "nopython": True, "nogil": True, "error_model": "numpy", "fastmath": fastmath, "boundscheck": None,
+        "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False,
+    }  # fmt: skip
+    return _Function(function, targetoptions=options, pipeline_class=compiler.Compiler)
+
+
 def compiled(function: Any) -> Any:
     """Compile at the first call for the types that come, without the interpreter's lock, and keep it on disk."""
-    return njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)(function)
+    return _made(function, FAST)
 
 
 def in_order(function: Any) -> Any:
     """The same with sums in the order that is written, for formulas that depend on it."""
-    return njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})(function)
+    return _made(function, {"contract", "nsz"})
 
 
 def exact(function: Any) -> Any:
     """Compile every operation as it stands."""
-    return njit(nogil=True, cache=True, error_model="numpy")(function)
+    return _made(function, False)
 
 
 def inlined(function: Any) -> Any:
-    """Compile a small function of numbers as part of each loop that calls it; it has no file of its own."""
-    return njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz"})(function)
+    """Compile a small function of numbers as part of each loop that calls it."""
+    made = _made(function, {"contract", "nsz"})
+    made.of_its_own = False
+    return made

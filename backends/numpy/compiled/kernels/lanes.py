@@ -51,6 +51,24 @@ def poke(context: Any, array: Any, at: Any, value: Any) -> Any:
     return signature, generate
 
 
+def numbers_at(kind: Any) -> Any:
+    """A function for compiled code: the numbers of this type at an address, for ``peek`` and ``poke``; how many there
+    are is not known."""
+
+    @intrinsic
+    def function(context: Any, address: Any) -> Any:
+        result = types.Array(kind, 1, "C")
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            array = context.make_array(result)(context, builder)
+            array.data = builder.inttoptr(args[0], array.data.type)
+            return array._getvalue()
+
+        return result(types.int64), generate
+
+    return function
+
+
 def _combination(builder: Any, coefficients: Any, vectors: list[Any]) -> Any:
     """The sum of vectors times constants; zeros are left out, ones not multiplied."""
     total = None
