@@ -34,6 +34,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAMES",
         help=f"devices to test on, as a comma list: cpu, strict, cuda, cuda:1 (default {DEFAULT_DEVICES})",
     )
+    parser.addoption(
+        "--kernels",
+        metavar="FOLDER",
+        help="of the tests of an operation's spec, only those that run a kernel of this folder on a chosen device",
+    )
 
 
 def chosen_devices(config: pytest.Config) -> list[str]:
@@ -62,6 +67,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if "device" in [name.strip() for name in names]:
             return  # the test chooses its devices itself
     metafunc.parametrize("device", chosen_devices(metafunc.config))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    folder = config.getoption("--kernels")
+    if not folder:
+        return
+    from spec_runs import specs_with_kernels
+
+    wanted = specs_with_kernels(folder, chosen_devices(config))
+    if not wanted:
+        raise pytest.UsageError(f"--kernels {folder}: no operation has a kernel there on {chosen_devices(config)}")
+    specs = [getattr(item, "callspec", None) and item.callspec.params.get("spec") for item in items]
+    left = [item for item, spec in zip(items, specs, strict=True) if spec is not None and spec.id not in wanted]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item, spec in zip(items, specs, strict=True) if spec is None or spec.id in wanted]
 
 
 @pytest.fixture(autouse=True)
