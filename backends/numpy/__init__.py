@@ -17,6 +17,7 @@ from . import attention as attention
 from . import convolution as convolution
 from . import indexing as indexing
 from . import memory
+from . import normalization as normalization
 from . import norms as norms
 from . import order as order
 from .first_use import available, worth
