@@ -20,6 +20,7 @@ from . import memory
 from . import normalization as normalization
 from . import norms as norms
 from . import order as order
+from . import recurrent as recurrent
 from .first_use import available, worth
 from .kernels import OVERRIDES
 from .namespace import xp

@@ -11,6 +11,7 @@ from ...kernels import kernel
 from ..first_use import load, worth
 from ..kernels import OVERRIDES
 from ..products import matmul
+from ..recurrent import gradients
 from ..threads import share
 from .workspace import workspace
 
@@ -21,12 +22,6 @@ LEAST = 0
 
 GRAIN = 1 << 20
 """Multiplications that are worth a thread."""
-
-PRODUCT = 1 << 21
-"""The same where BLAS does them."""
-
-SMALL = 9216
-"""Multiplications up to which BLAS uses one thread, whatever the shapes."""
 
 Sizes = tuple[int, ...]
 
@@ -189,43 +184,8 @@ def lstm_scan_gradient(
         module.lstm_gradient(*given, *made, start, stop, pitch, workspace("products", (stop - start + 1) * pitch))
 
     _share(sequences, sizes, 4 * size, size, body)
-    gx, (gw, gu), gb = _gradients(g_gates, (x, h_before), w_ih if wanted else None, b_ih)
+    gx, (gw, gu), gb = gradients(g_gates, (x, h_before), w_ih if wanted else None, b_ih)
     return gx, down_h, down_c, gw, gu, gb, None if gb is None else gb.copy(), None
-
-
-def _gradients(
-    g: np.ndarray, factors: tuple[np.ndarray, ...], weight: np.ndarray | None, bias: Any
-) -> tuple[np.ndarray | None, list[np.ndarray], np.ndarray | None]:
-    """Of ``g``, the gradient of all steps' gates: its products with ``weight``, unless that is None, and its transpose
-    with the factors of weights, and its sums, unless ``bias`` is None.
-
-    Each thread computes a part of all: in regions of their own they would wait for the slower thread each time."""
-    steps, gates = g.shape
-    gx = None if weight is None else np.empty((steps, weight.shape[1]), np.float32)
-    gws = [np.empty((gates, factor.shape[1]), np.float32) for factor in factors]
-    gb = None if bias is None else np.empty(gates, np.float32)
-
-    def body(start: int, stop: int) -> None:
-        part = g[:, start:stop]
-        if gx is not None and weight is not None:
-            first, last = steps * start // gates, steps * stop // gates
-            np.matmul(g[first:last], weight, gx[first:last])
-        for factor, gw in zip(factors, gws, strict=True):
-            np.matmul(part.T, factor, gw[start:stop])
-        if gb is not None:
-            np.matmul(_ones(steps), part, gb[start:stop])
-
-    work = max(steps * max(factor.shape[1] for factor in factors), 1)
-    if gates * work < SMALL:
-        body(0, gates)  # BLAS would not use threads of its own
-    else:
-        share(gates, body, max(16, -(-PRODUCT // work)))
-    return gx, gws, gb
-
-
-@functools.lru_cache(8)
-def _ones(count: int) -> np.ndarray:
-    return np.ones(count, np.float32)
 
 
 @kernel("gru_scan", table=OVERRIDES, when=_takes_gru, above=True)
@@ -286,9 +246,9 @@ def gru_scan_gradient(
         module.gru_gradient(*given, *made, start, stop, pitch, workspace("products", (stop - start) * pitch))
 
     _share(sequences, sizes, 3 * size, size, body)
-    _, (gu,), gc = _gradients(g_hidden, (h_before,), None, b_hh)
+    _, (gu,), gc = gradients(g_hidden, (h_before,), None, b_hh)
     g_hidden[:, 2 * size :] = to_n  # and now the gradient of the inputs' part
-    gx, (gw,), gb = _gradients(g_hidden, (x,), w_ih if wanted else None, b_ih)
+    gx, (gw,), gb = gradients(g_hidden, (x,), w_ih if wanted else None, b_ih)
     return gx, down, gw, gu, gb, gc
 
 
