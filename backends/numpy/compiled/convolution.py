@@ -20,13 +20,13 @@ from .workspace import workspace, zeros
 _FLOAT32 = np.dtype(np.float32)
 _LANES = 16
 
-LEAST = 1 << 18
+LEAST = 1 << 16
 """Multiplications from which on compiled kernels pay."""
 
 LEAST_TILES = 16
 """Tiles from which on it pays to transform kernels."""
 
-GRAIN = 1 << 20
+GRAIN = 1 << 22
 """Multiplications that are worth a thread."""
 
 PACKED = 1 << 15
@@ -280,15 +280,15 @@ def _direct_weight(x: Any, g: Any, shape: Shape, out: np.ndarray) -> None:
 
 
 def _summed(items: int, part: Any, shape: tuple[int, ...], grain: int = 1) -> np.ndarray:
-    """The sum of what ``part(start, stop, total)`` adds to a total in each thread, in the order of the items."""
-    totals: dict[int, np.ndarray] = {}
-    lock = threading.Lock()
+    """The sum of what ``part(start, stop, total)`` adds to a total in each thread, in the order of the items;
+    workspace of this thread, whichever thread does a part."""
+    room, totals, lock = workspace("totals", count(), *shape), dict[int, np.ndarray](), threading.Lock()
 
     def body(start: int, stop: int) -> None:
-        total = np.zeros(shape, np.float32)
-        part(start, stop, total)
         with lock:
-            totals[start] = total
+            total = totals[start] = room[len(totals)]
+        total.fill(0)
+        part(start, stop, total)
 
     share(items, body, grain)
     first, *others = (totals[start] for start in sorted(totals))
@@ -317,7 +317,7 @@ def _tiled(
         return workspace("product", found.positions_out * wide)
 
     if few:
-        tiles = workspace("all tiles", 36 * found.room * depth)
+        tiles = workspace("all tiles", 36 * (found.room * depth + 16))
         share(
             count_,
             lambda a, b: module.lay_out(x, found.sizes, found.inside, depth, a, b,
@@ -327,13 +327,13 @@ def _tiled(
         def of_blocks(start: int, stop: int) -> None:
             module.convolve_blocks(
                 tiles, flat, turned, bias, found.sizes, table, *known, start, stop,
-                workspace("kernels", 36 * inputs * 32), zeros("staged", staged), product(),
-                workspace("sums", 36 * found.room * 32),
+                workspace("kernels", 36 * (inputs * 32 + 16)), zeros("staged", staged), product(),
+                workspace("sums", 36 * (found.room * 32 + 16)),
             )  # fmt: skip
 
         share(-(-outputs // 32), of_blocks)
         return
-    kernels = workspace("kernels", 36 * inputs * wide)
+    kernels = workspace("kernels", 36 * (inputs * wide + 16))
     share(
         wide // 16,
         lambda a, b: module.transform_kernels(flat, inputs, outputs, turned, table, kernels, a, b,
@@ -344,11 +344,11 @@ def _tiled(
     def body(start: int, stop: int) -> None:
         module.convolve(
             x, kernels, bias, found.sizes, found.inside, *known, start, stop,
-            zeros("surrounded", found.positions * depth), product(), workspace("tiles", 36 * found.room * depth),
-            workspace("sums", 36 * found.room * wide),
+            zeros("surrounded", found.positions * depth), product(), workspace("tiles", 36 * (found.room * depth + 16)),
+            workspace("sums", 36 * (found.room * wide + 16)),
         )  # fmt: skip
 
-    share(count_, body)
+    share(count_, body, -(-GRAIN * count_ // (out.size * inputs)))
 
 
 def _tiled_weight(x: np.ndarray, g: np.ndarray, top: int, left: int) -> np.ndarray:
@@ -364,8 +364,8 @@ def _tiled_weight(x: np.ndarray, g: np.ndarray, top: int, left: int) -> np.ndarr
         return zeros("surrounded", found.positions * depth), zeros("product", found.positions_out * wide)
 
     if few:
-        tiles = workspace("all tiles", 36 * found.room * depth)
-        sums = workspace("all sums", 36 * found.room * wide)
+        tiles = workspace("all tiles", 36 * (found.room * depth + 16))
+        sums = workspace("all sums", 36 * (found.room * wide + 16))
 
         def of_images(start: int, stop: int) -> None:
             image, product = surrounded()
@@ -373,7 +373,7 @@ def _tiled_weight(x: np.ndarray, g: np.ndarray, top: int, left: int) -> np.ndarr
             module.lay_out_outputs(g, found.sizes, found.inside_out, start, stop, product, sums)
 
         def of_blocks(start: int, stop: int) -> None:
-            total, staged = workspace("total", 36 * 64 * 64), workspace("staged", 144 * 64)
+            total, staged = workspace("total", 36 * (64 * 64 + 16)), workspace("staged", 144 * 64)
             module.correlate_blocks(tiles, sums, found.sizes, *tables, found.kernels, flat, start, stop, total, staged)
 
         share(count_, of_images)
@@ -381,11 +381,11 @@ def _tiled_weight(x: np.ndarray, g: np.ndarray, top: int, left: int) -> np.ndarr
         return out
 
     def part(start: int, stop: int, total: np.ndarray) -> None:
-        work = workspace("tiles", 36 * found.room * depth), workspace("sums", 36 * found.room * wide)
+        work = workspace("tiles", 36 * (found.room * depth + 16)), workspace("sums", 36 * (found.room * wide + 16))
         module.correlate(x, g, found.sizes, found.inside, found.inside_out, *tables, total, start, stop, *surrounded(),
                          *work)  # fmt: skip
 
-    total = _summed(count_, part, (36 * even * wide,))
+    total = _summed(count_, part, (36 * (even * wide + 16),))
     share(
         wide // 16,
         lambda a, b: module.kernels_of(total, inputs, outputs, even, found.kernels, flat, a, b,

@@ -16,26 +16,27 @@ class ChannelsLast(Columns):
     """Matrices (groups, positions, rows), the positions in the order (first axis, image, other axes)."""
 
     def kernels(self, xp: Any, weight: Any, transposed: bool) -> Any:
-        """(places, groups, rows, outputs), or with the last two exchanged."""
+        """(places, groups, outputs, rows), whatever product they are for: BLAS takes a matrix either way, and moving
+        the outputs behind the rows takes longer than a product with the positions of a few images."""
         outputs = weight.shape[0] // self.groups
         places = self.kernel[0] if self.moves else 1
         w = weight.astype(self.wide, copy=False).reshape(self.groups, outputs, self.depth, places, math.prod(self.taps))
-        w = w.transpose(3, 0, 1, 4, 2) if transposed else w.transpose(3, 0, 4, 2, 1)
-        shape = (places, self.groups, outputs, self.rows) if transposed else (places, self.groups, self.rows, outputs)
-        return xp.ascontiguousarray(w.reshape(shape))
+        w = w.transpose(3, 0, 1, 4, 2)
+        return xp.ascontiguousarray(w.reshape(places, self.groups, outputs, self.rows))
 
     def no_kernels(self, xp: Any, outputs: int) -> Any:
         places = self.kernel[0] if self.moves else 1
-        return xp.zeros((places, self.groups, self.rows, outputs), self.wide)
+        return xp.zeros((places, self.groups, outputs, self.rows), self.wide)
 
     def weight(self, total: Any) -> Any:
-        """From (places, groups, rows, outputs)."""
-        places, groups, _, outputs = total.shape
-        w = total.reshape(places, groups, math.prod(self.taps), self.depth, outputs).transpose(1, 4, 3, 0, 2)
+        """From (places, groups, outputs, rows)."""
+        places, groups, outputs, _ = total.shape
+        w = total.reshape(places, groups, outputs, math.prod(self.taps), self.depth).transpose(1, 2, 4, 0, 3)
         return w.reshape(groups * outputs, self.depth, *self.kernel)
 
     def convolve(self, xp: Any, x: Any, kernels: Any, bias: Any, out: Any) -> None:
-        images, (_, groups, _, outputs) = x.shape[0], kernels.shape
+        images, (_, groups, outputs, _) = x.shape[0], kernels.shape
+        kernels = kernels.swapaxes(2, 3)
         source = self._surround(xp, x)
         for part in self.parts:
             columns = self._gather(xp, source, part)
@@ -79,7 +80,7 @@ class ChannelsLast(Columns):
             columns = self._gather(xp, source, part)
             piece = self._matrices(xp, g, part)
             for i, window in enumerate(self.windows(part, x.shape[0])):
-                total[i] += xp.matmul(columns[:, window].swapaxes(1, 2), piece)
+                total[i] += xp.matmul(piece.swapaxes(1, 2), columns[:, window])
 
     def _surround(self, xp: Any, x: Any) -> Any:
         """Images as (first axis, image, other axes, channel), with zeros around them."""

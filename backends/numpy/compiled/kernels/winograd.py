@@ -62,6 +62,12 @@ def _whole(channels):
 
 
 @compiled
+def _plane(numbers):
+    """From one of the 36 parts to the next: not a power of two, whose multiples share few places of the cache."""
+    return numbers + 16
+
+
+@compiled
 def _count(sizes):
     """Tiles at a time, an even number."""
     return (sizes[2] * sizes[3] * sizes[4] + 1) // 2 * 2
@@ -79,7 +85,7 @@ def _surround(x, image, sizes, inside, surrounded):
 @compiled
 def _tiles_of(surrounded, down, across, first, tiles, count, depth):
     """The tiles of one image, (36, count, depth) from tile ``first`` on."""
-    row, plane = (4 * across + 2) * depth, count * depth
+    row, plane = (4 * across + 2) * depth, _plane(count * depth)
     for y in range(down):
         for x in range(across):
             at, to = 4 * y * row + 4 * x * depth, (first + y * across + x) * depth
@@ -90,7 +96,7 @@ def _tiles_of(surrounded, down, across, first, tiles, count, depth):
 @compiled
 def _product_of(sums, count, wide, down, across, first, product):
     """The outputs of one image from sums (36, count, wide)."""
-    row, plane = 4 * across * wide, count * wide
+    row, plane = 4 * across * wide, _plane(count * wide)
     for y in range(down):
         for x in range(across):
             at, to = (first + y * across + x) * wide, 4 * y * row + 4 * x * wide
@@ -102,7 +108,7 @@ def _product_of(sums, count, wide, down, across, first, product):
 def _sums_of(product, down, across, first, sums, count, outputs):
     """The gradient of one image's outputs as that of its sums, (36, panel, count, column) from tile ``first`` on."""
     wide = _whole(outputs)
-    row, plane = 4 * across * wide, count * wide
+    row, plane = 4 * across * wide, _plane(count * wide)
     for y in range(down):
         for x in range(across):
             at, tile = 4 * y * row + 4 * x * wide, first + y * across + x
@@ -134,7 +140,7 @@ def transform_kernels(weight, inputs, outputs, turned, table, out, start, stop, 
     """The kernels (O, C, 3, 3) for ``convolve``: out (36, panel, C, column), the blocks of 16 columns from ``start`` to
     ``stop``. ``turned`` gives those that take gradients of the outputs to the inputs; ``table`` says where the numbers
     of a kernel go."""
-    plane = inputs * _whole(outputs)
+    plane = _plane(inputs * _whole(outputs))
     for block in range(start, stop):
         panel = block // 4
         pitch = _panel(outputs, panel) * 16
@@ -182,9 +188,9 @@ def convolve(x, kernels, bias, sizes, inside, places, targets, steps, planes, ou
         rows = (each * some + 1) // 2 * 2
         for e in range(36):
             for panel in range((outputs + 63) // 64):
-                multiply(tiles, e * count * depth, places, 0, rows, steps, 0, inputs, kernels,
-                         (e * wide + 64 * panel) * inputs, _panel(outputs, panel), sums, e * count * wide + 64 * panel,
-                         targets, False)  # fmt: skip
+                multiply(tiles, e * _plane(count * depth), places, 0, rows, steps, 0, inputs, kernels,
+                         e * _plane(inputs * wide) + 64 * panel * inputs, _panel(outputs, panel), sums,
+                         e * _plane(count * wide) + 64 * panel, targets, False)  # fmt: skip
         for i in range(some):
             _product_of(sums, count, wide, down, across, i * each, product)
             _write(product, out.shape, wide, outputs, 4 * across, out.reshape(-1), first + i, 0, planes, bias)
@@ -200,10 +206,10 @@ def convolve_blocks(tiles, weight, turned, bias, sizes, table, places, targets, 
         wide = min(32, _whole(outputs - 32 * block))
         for half in range(wide // 16):
             _kernels_of(weight, inputs, outputs, turned, 2 * block + half, table, staged, kernels, 16 * half, wide,
-                        inputs * wide)  # fmt: skip
+                        _plane(inputs * wide))  # fmt: skip
         for e in range(36):
-            multiply(tiles, e * count * depth, places, 0, count, steps, 0, inputs, kernels, e * inputs * wide,
-                     wide // 16, sums, e * count * 32, targets, False)  # fmt: skip
+            multiply(tiles, e * _plane(count * depth), places, 0, count, steps, 0, inputs, kernels,
+                     e * _plane(inputs * wide), wide // 16, sums, e * _plane(count * 32), targets, False)  # fmt: skip
         for i in range(images):
             _product_of(sums, count, 32, down, across, i * each, product)
             _write(product, out.shape, 32, min(32, outputs - 32 * block), 4 * across, out.reshape(-1), i, 32 * block,
@@ -245,8 +251,9 @@ def correlate(x, g, sizes, inside, inside_out, channels, steps, full, last, tota
         for e in range(36):
             for panel in range((outputs + 63) // 64):
                 vectors = _panel(outputs, panel)
-                multiply(tiles, e * count * depth, channels, 0, even, steps, 0, each * some, sums,
-                         (e * wide + 64 * panel) * count, vectors, total, (e * wide + 64 * panel) * even,
+                multiply(tiles, e * _plane(count * depth), channels, 0, even, steps, 0, each * some, sums,
+                         e * _plane(count * wide) + 64 * panel * count, vectors, total,
+                         e * _plane(even * wide) + 64 * panel * even,
                          full if vectors == 4 else last, True)  # fmt: skip
 
 
@@ -261,7 +268,7 @@ def _gradient(total, rows, at, plane, columns, staged, out, to, planes):
 @compiled
 def kernels_of(total, inputs, outputs, even, planes, out, start, stop, staged):
     """The gradient of the kernels, out (O, C, 3, 3), from what ``correlate`` adds up, for blocks of 16 outputs."""
-    plane = even * _whole(outputs)
+    plane = _plane(even * _whole(outputs))
     for block in range(start, stop):
         panel = block // 4
         at = 64 * panel * even + 16 * block - 64 * panel
@@ -279,10 +286,10 @@ def correlate_blocks(tiles, sums, sizes, channels, steps, full, last, planes, ou
         vectors, rows = _panel(outputs, panel), min(64, inputs - first)
         pitch = vectors * 16
         for e in range(36):
-            multiply(tiles, e * count * depth, channels, first, (rows + 1) // 2 * 2, steps, 0,
-                     down * across * images, sums, (e * wide + 64 * panel) * count, vectors, total,
-                     (64 * e - first) * pitch, full if vectors == 4 else last, False)  # fmt: skip
+            multiply(tiles, e * _plane(count * depth), channels, first, (rows + 1) // 2 * 2, steps, 0,
+                     down * across * images, sums, e * _plane(count * wide) + 64 * panel * count, vectors, total,
+                     e * _plane(64 * pitch) - first * pitch, full if vectors == 4 else last, False)  # fmt: skip
         for block in range(vectors):
             o = 64 * panel + 16 * block
-            _gradient(total, rows, 16 * block, (64 * pitch, pitch), min(16, outputs - o), staged, out,
+            _gradient(total, rows, 16 * block, (_plane(64 * pitch), pitch), min(16, outputs - o), staged, out,
                       (o * inputs + first) * 9, planes)  # fmt: skip
