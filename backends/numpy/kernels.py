@@ -8,11 +8,16 @@ import numpy as np
 
 from ..kernels import Override, kernel
 from . import products
+from .blocks import each_block
+from .threads import share
 
 OVERRIDES: dict[str, Override] = {}
 
 _FLOAT32 = np.dtype(np.float32)
 _ZERO = np.zeros((), np.float32)
+
+_SHARED, _GRAIN = 1 << 18, 1 << 17
+"""Numbers from which on one pass over an array is shared out, and those worth a thread."""
 
 
 @kernel("relu", table=OVERRIDES)
@@ -20,10 +25,21 @@ def relu(x: np.ndarray) -> np.ndarray:
     """max(x, 0). A kept 0-d zero in place of Python's 0, which NumPy converts anew at each call: on ten float32, 0.4 us
     in place of 0.8."""
     if x.dtype is _FLOAT32:
-        return np.maximum(x, _ZERO)
+        return np.maximum(x, _ZERO) if x.size < _SHARED or not x.flags.c_contiguous else _large_relu(x)
     if x.dtype.kind == "c":
         raise NotImplementedError("relu is not supported for complex types (apply it to .real and .imag)")
     return np.maximum(x, 0)
+
+
+def _is_flat(x: np.ndarray) -> bool:
+    return x.dtype is _FLOAT32 and x.flags.c_contiguous
+
+
+def _large_relu(x: np.ndarray) -> np.ndarray:
+    out = np.empty(x.shape, np.float32)
+    source, target = x.reshape(-1), out.reshape(-1)
+    share(x.size, lambda a, b: np.maximum(source[a:b], _ZERO, target[a:b]), _GRAIN)
+    return out
 
 
 @kernel("matmul", table=OVERRIDES)
@@ -130,8 +146,19 @@ def zero_where(x: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 @kernel("relu_backward", table=OVERRIDES)
 def relu_backward(g: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """The gradient where the result is not 0; without a look into the table (0.3 us)."""
-    return zero_where(g, np.less_equal(out, 0))
+    """The gradient where the result is not 0; without a look into the table (0.3 us). A million numbers go block by
+    block, from one pass to the next in the cache, and to several threads."""
+    if out.size < _SHARED or not (_is_flat(g) and _is_flat(out) and g.shape == out.shape):
+        return zero_where(g, np.less_equal(out, 0))
+    result = np.empty(g.shape, np.float32)
+    source, up, target = out.reshape(-1), g.reshape(-1).view(np.int32), result.reshape(-1).view(np.int32)
+
+    def body(part: slice) -> None:
+        zero = np.less_equal(source[part], 0).view(np.int8)
+        np.bitwise_and(np.subtract(zero, 1, dtype=np.int8).astype(np.int32), up[part], target[part])
+
+    each_block(out.size, body, _GRAIN)
+    return result
 
 
 @kernel("where", table=OVERRIDES)
