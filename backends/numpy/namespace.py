@@ -13,7 +13,7 @@ from .fourier import Fourier
 from .linear_algebra import LinearAlgebra
 from .positions import scatter_add, set_at
 from .products import matmul
-from .threads import share
+from .threads import count, share
 
 # Coefficients of W. J. Cody, "Rational Chebyshev approximations for the error function",
 # Mathematics of Computation 23 (1969), 631-637; relative error below 1e-16 in float64.
@@ -70,8 +70,25 @@ def _new_stream() -> tuple[Any, Any]:
     return _stream.source, _stream.state
 
 
+_SHARED = 1 << 16
+"""Random words from which on threads draw some each."""
+
+
 def random_bits(seed: int, counter: int, n: int, like: Any = None) -> np.ndarray:
     """``n`` words of 32 random bits: NumPy's Philox 4x64-10, key ``seed``, from the block after ``counter`` on."""
+    if n < _SHARED or count() == 1:
+        return _bits(seed, counter, n)
+    blocks = -(-n // 8)
+    out: np.ndarray = np.empty(8 * blocks, np.uint32)
+
+    def body(start: int, stop: int) -> None:
+        out[8 * start : 8 * stop] = _bits(seed, counter + start, 8 * (stop - start))
+
+    share(blocks, body)
+    return out[:n]
+
+
+def _bits(seed: int, counter: int, n: int) -> np.ndarray:
     try:
         source, state = _stream.source, _stream.state
     except AttributeError:
@@ -80,7 +97,8 @@ def random_bits(seed: int, counter: int, n: int, like: Any = None) -> np.ndarray
     inner["key"][0] = seed
     inner["counter"][0] = counter
     source.state = state
-    return source.random_raw((n + 1) // 2).view(np.uint32)[:n]
+    words: np.ndarray = source.random_raw((n + 1) // 2).view(np.uint32)[:n]
+    return words
 
 
 def _reduction(ufunc: np.ufunc) -> Any:

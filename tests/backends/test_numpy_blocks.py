@@ -7,7 +7,7 @@ import pytest
 
 import nnlite
 from nnlite.backends.kernels import GENERIC
-from nnlite.backends.numpy import activations, blocks, xp
+from nnlite.backends.numpy import activations, blocks, namespace, xp
 
 
 def draw(*shape, seed=0):
@@ -101,3 +101,13 @@ def test_optimizers_in_several_threads(make, thread_count):
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)
         assert (one != draw(one.size, seed=one.size)).all()
+
+
+@pytest.mark.parametrize("n", [1 << 16, (1 << 16) + 3, 200_001])
+def test_random_bits_do_not_depend_on_the_number_of_threads(n, thread_count):
+    wanted = namespace._bits(7, 11, n)
+    for count in (1, 2, 3):
+        thread_count(count)
+        found = namespace.random_bits(7, 11, n)
+        assert found.dtype == np.uint32
+        np.testing.assert_array_equal(found, wanted)
