@@ -27,6 +27,8 @@ from ..first_use import announce
 _SOURCES = os.path.join(os.path.dirname(__file__), "kernels")
 _ALWAYS = ("jit", "entry")
 _lock = threading.RLock()
+_again = threading.local()
+"""``on`` in a thread whose call goes through the entries once more."""
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -211,17 +213,19 @@ class Kernel:
         """What no entry has taken: a type that is new, or an array that only looks so."""
         codes = tuple(map(_code, arguments))
         with _lock:
-            if codes in self.known:
-                plain = [np.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
-                if all(a is b for a, b in zip(plain, arguments, strict=True)):
-                    raise TypeError(f"{self.file}.{self.name} was not compiled for these arguments: {codes}")
-                return self.run(*plain)
-            self.known[codes] = _Definition(self.name.encode(), self._address(codes), _FASTCALL, None)
-            run: Any = self._other
-            for known in sorted(self.known):  # each passes on to the one before it what it does not take
-                run = _builtin(ctypes.addressof(self.known[known]), run, None)
-            self.run = run
-        return run(*arguments)
+            if codes not in self.known:
+                self.known[codes] = _Definition(self.name.encode(), self._address(codes), _FASTCALL, None)
+                run: Any = self._other
+                for known in sorted(self.known):  # each passes on to the one before it what it does not take
+                    run = _builtin(ctypes.addressof(self.known[known]), run, None)
+                self.run = run
+        if getattr(_again, "on", False):
+            raise TypeError(f"{self.file}.{self.name} was not compiled for these arguments: {codes}")
+        _again.on = True  # it may be another thread that has compiled it
+        try:
+            return self.run(*(np.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments))
+        finally:
+            _again.on = False
 
     def _address(self, codes: tuple[str, ...]) -> int:
         machine = _machine()
