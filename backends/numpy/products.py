@@ -7,6 +7,7 @@ BLAS has threads of its own, which go on looking for work for milliseconds after
 from __future__ import annotations
 
 import functools
+import sys
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,13 @@ _BLAS_SHARES_VECTORS = 9216
 _WORTH_SHARING = 1 << 22
 """Multiplications from which on a second thread pays: 0.1 ms of work."""
 
+fast: Any = None
+"""A product of float32 matrices by compiled code, which returns None for what it does not take; set by
+``compiled/products.py``."""
+
+fast_from = sys.maxsize
+"""Multiplications from which on that is asked."""
+
 
 def matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """``numpy.matmul``."""
@@ -32,6 +40,10 @@ def matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.nd
     rows, inner = x.shape
     columns = y.shape[1]
     work = rows * inner * columns
+    if work >= fast_from:
+        made: np.ndarray | None = fast(x, y, out)
+        if made is not None:
+            return made
     alone_from = _BLAS_SHARES_VECTORS if rows == 1 or columns == 1 else _BLAS_SHARES
     if work <= alone_from or count() == 1 or x.dtype.kind not in "fc" or x.shape[1] != y.shape[0]:
         # For two matrices ``dot`` calls the same routine with less ado: 0.4 us in place of 1.0 for 3x3.
@@ -44,6 +56,10 @@ def matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.nd
 
 def affine(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     """``x @ y + bias`` of matrices and a row. Each thread adds the bias to what it has computed."""
+    if bias is not None and x.shape[0] * y.size >= fast_from:
+        made: np.ndarray | None = fast(x, y, None, bias)
+        if made is not None:
+            return made
     if bias is not None and count() > 1 and x.dtype is y.dtype is bias.dtype and x.dtype.kind in "fc":
         work = x.shape[0] * y.size
         if work >= _WORTH_SHARING:

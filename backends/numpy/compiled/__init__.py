@@ -17,8 +17,9 @@ if not available():  # importing the files below registers their kernels
     raise ModuleNotFoundError("compiled kernels need numba, and that NNLITE_COMPILED is not 0", name="numba")
 
 FILES = [  # those that take longest to compile first
-    *(["convolution"] if sgemm_address() else []), "indexing", "recurrent", *(["attention"] if sgemm_address() else []),
-    "normalization", "running", "pointwise", "rows", "pooling", "updates", "random",
+    *(["convolution"] if sgemm_address() else []), "products", "indexing", "recurrent",
+    *(["attention"] if sgemm_address() else []), "normalization", "running",
+    "pointwise", "rows", "pooling", "updates", "random",
 ]  # fmt: skip
 """The files beside this one that hold kernels' wrappers; importing them registers the kernels."""
 

@@ -1,0 +1,116 @@
+"""Which products of float32 matrices compiled code takes from BLAS."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import Any
+
+import numpy as np
+
+from .. import products
+from ..first_use import EVERY_SIZE, load
+from ..threads import count, share
+
+_FLOAT32 = np.dtype(np.float32)
+_BYTES = 4
+_ROWS, _PANEL = 6, 64
+"""A tile of the kernel, by which products are divided."""
+
+_WORKSPACE = 256 * 256 + 16
+
+LEAST, LEAST_BY_ROWS = 1 << 19, 1 << 20
+"""Multiplications from which on the kernel is faster than BLAS; more where the right matrix is by rows, which BLAS
+takes sooner."""
+
+_WORTH_SHARING = 1 << 22
+"""Multiplications from which on a second thread pays."""
+
+_NOTHING, _RESULT, _BIAS = 0, 1, 2
+_no_row = np.zeros(1, np.float32)
+_mine = threading.local()
+
+
+@functools.cache
+def _suits() -> bool:
+    """Whether the processor has the vectors that the kernel is made for: elsewhere BLAS may well be faster."""
+    import llvmlite.binding as llvm
+
+    return bool(llvm.get_host_cpu_features().get("avx512f", False))
+
+
+@functools.cache
+def _kernel() -> tuple[Any, int]:
+    """The kernel and the address that it takes."""
+    module = load("gemm")
+    return module.multiply, module.address()
+
+
+def _pays(rows: int, columns: int, by_rows: bool, work: int) -> bool:
+    if EVERY_SIZE:
+        return work > 0
+    beyond = columns % _PANEL
+    spare = (-columns) % (_PANEL // 2 if beyond <= _PANEL // 2 else _PANEL)
+    return work >= (LEAST_BY_ROWS if by_rows else LEAST) and rows >= 4 and columns >= 32 and 8 * spare <= columns
+
+
+def multiply(
+    x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None, bias: np.ndarray | None = None, more: bool = False
+) -> np.ndarray | None:
+    """``x @ y`` of float32 matrices, plus a row or what ``out`` holds; None where BLAS is faster or has to do it.
+
+    On one thread, 1024x384x128 with the right matrix by columns takes 0.75 ms in place of 0.85, 64x128x331 50 us in
+    place of 80, 20x1024x256 0.13 ms in place of 0.26. The sums are the same with any number of threads.
+    """
+    rows, depth = x.shape
+    columns, steps, lines = y.shape[1], x.strides, y.strides
+    work = rows * columns * depth
+    if not _pays(rows, columns, lines[1] == _BYTES, work) or depth != len(y):
+        return None
+    if x.dtype is not _FLOAT32 or y.dtype is not _FLOAT32 or _BYTES not in steps or _BYTES not in lines:
+        return None
+    if bias is not None and (bias.dtype is not _FLOAT32 or bias.strides != (_BYTES,) or bias.shape != (columns,)):
+        return None
+    if not _suits() or (out is not None and not _holds(out, x, y)):
+        return None
+    run, address = _kernel()
+    result = np.empty((rows, columns), np.float32) if out is None else out
+    row = _no_row if bias is None else bias
+    added = _RESULT if more else (_NOTHING if bias is None else _BIAS)
+    by_rows = rows >= columns
+    length, unit = (rows, _ROWS) if by_rows else (columns, _PANEL)
+    if work < _WORTH_SHARING or count() == 1:
+        run(address, x, y, row, result, added, by_rows, 0, length, _workspace())
+        return result
+
+    def part(start: int, stop: int) -> None:
+        run(address, x, y, row, result, added, by_rows, start * unit, min(stop * unit, length), _workspace())
+
+    share(-(-length // unit), part)
+    return result
+
+
+def _workspace() -> np.ndarray:
+    """This thread's."""
+    kept: np.ndarray | None = getattr(_mine, "kept", None)
+    if kept is None:
+        kept = _mine.kept = np.empty(_WORKSPACE, np.float32)
+    return kept
+
+
+def _holds(out: np.ndarray, x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether a result can be written there while it is computed."""
+    return (
+        out.dtype is _FLOAT32 and out.strides[1] == _BYTES and out.shape == (x.shape[0], y.shape[1])
+        and out.flags.writeable and not np.may_share_memory(out, x) and not np.may_share_memory(out, y)
+    )  # fmt: skip
+
+
+def warm_up() -> None:
+    """Compile the kernel for matrices by rows and by columns."""
+    x, y = np.ones((128, 128), np.float32), np.ones((128, 128), np.float32)
+    for left, right in ((x, y), (x, y.T), (x.T, y)):
+        multiply(left, right)
+
+
+products.fast, products.fast_from = multiply, (1 if EVERY_SIZE else LEAST)
