@@ -38,7 +38,7 @@ def _is_flat(x: np.ndarray) -> bool:
 def _large_relu(x: np.ndarray) -> np.ndarray:
     out = np.empty(x.shape, np.float32)
     source, target = x.reshape(-1), out.reshape(-1)
-    share(x.size, lambda a, b: np.maximum(source[a:b], _ZERO, target[a:b]), _GRAIN)
+    share(x.size, lambda a, b: np.maximum(source[a:b], _ZERO, out=target[a:b]), _GRAIN)
     return out
 
 
