@@ -104,12 +104,23 @@ def _is_table(x: np.ndarray) -> bool:
     return x.ndim == 2 and x.dtype is _FLOAT32 and x.flags.c_contiguous and len(x) <= _LONGEST and x.shape[1] >= _FEWEST
 
 
+def _sum_of_images(x: np.ndarray) -> np.ndarray:
+    """The sum over the first axis, whose other numbers are shared out to threads."""
+    rows = x.reshape(len(x), -1)
+    out = np.empty(rows.shape[1], x.dtype)
+    share(len(out), lambda a, b: _add_reduce(rows[:, a:b], 0, None, out[a:b]), -(-_GRAIN // len(x)))
+    return out
+
+
 @kernel("sum", table=OVERRIDES)
 def total(x: np.ndarray, *, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
     """The sum over axes; without the look-ups of the generic body (0.2 us of 1.1)."""
-    if axis == (0,) and x.size >= _COLUMNS and _is_table(x):
-        sums = products.column_sums(x)
-        return sums.reshape(1, -1) if keepdims else sums
+    if axis == (0,) and x.size >= _COLUMNS:
+        if _is_table(x):
+            sums = products.column_sums(x)
+            return sums.reshape(1, -1) if keepdims else sums
+        if x.size >= _SHARED and x.ndim > 2 and _is_flat(x):
+            return _sum_of_images(x).reshape((1, *x.shape[1:]) if keepdims else x.shape[1:])
     if x.dtype.itemsize != 2:
         return _add_reduce(x, axis, None, None, keepdims)
     return _add_reduce(x, axis, np.float32, None, keepdims).astype(x.dtype)

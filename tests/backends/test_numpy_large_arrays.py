@@ -1,4 +1,4 @@
-"""ReLU of large arrays on the CPU, which is shared out to threads."""
+"""ReLU and the sum of large arrays on the CPU, which are shared out to threads."""
 
 from __future__ import annotations
 
@@ -26,3 +26,12 @@ def test_other_layouts():
     out = kernels.relu(x)
     np.testing.assert_array_equal(out, np.where(x > 0, x, 0))
     np.testing.assert_array_equal(kernels.relu_backward(x, out), np.where(x > 0, x, 0))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_sums_of_images(keepdims, count, thread_count):
+    thread_count(count)
+    x = np.random.default_rng(0).standard_normal((9, 31, 33, 37), np.float32)
+    result = kernels.total(x, axis=(0,), keepdims=keepdims)
+    np.testing.assert_array_equal(result, x.sum(0, keepdims=keepdims))
