@@ -48,10 +48,18 @@ def convolution_input(
 
 
 def _joined(name: str, images: np.ndarray, run: Any) -> np.ndarray:
-    """The results of parts of the images, one behind the other."""
-    body = GENERIC[name]
-    parts = _parts(len(images), lambda start, stop: run(images[start:stop], body))
-    return np.concatenate(parts)
+    """The results of parts of the images, one behind the other, each put there by its thread."""
+    generic, lock, found = GENERIC[name], threading.Lock(), list[np.ndarray]()
+
+    def body(start: int, stop: int) -> None:
+        part = run(images[start:stop], generic)
+        with lock:
+            if not found:
+                found.append(np.empty((len(images), *part.shape[1:]), part.dtype))
+        found[0][start:stop] = part
+
+    share(len(images), body)
+    return found[0]
 
 
 @kernel("convolution_weight", table=OVERRIDES, when=_takes_weight)
@@ -61,21 +69,15 @@ def convolution_weight(
     """The sum of what each thread's images give; it is rounded as the number of threads says."""
     body: Any = GENERIC["convolution_weight"]
     geometry = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    first, *others = _parts(len(x), lambda start, stop: body(xp, x[start:stop], g[start:stop], **geometry))
+    parts, lock = dict[int, np.ndarray](), threading.Lock()
+
+    def run(start: int, stop: int) -> None:
+        part = body(xp, x[start:stop], g[start:stop], **geometry)
+        with lock:
+            parts[start] = part
+
+    share(len(x), run)
+    first, *others = (parts[start] for start in sorted(parts))
     for other in others:
         first += other
     return first
-
-
-def _parts(items: int, run: Any) -> list[np.ndarray]:
-    """What ``run(start, stop)`` returns in each thread, in order."""
-    found: dict[int, np.ndarray] = {}
-    lock = threading.Lock()
-
-    def body(start: int, stop: int) -> None:
-        result = run(start, stop)
-        with lock:
-            found[start] = result
-
-    share(items, body)
-    return [found[start] for start in sorted(found)]
