@@ -45,6 +45,13 @@ def gradients(
 
     Each thread computes a part of all: in regions of their own they would wait for the slower thread each time."""
     steps, gates = g.shape
+    work = max(steps * max(factor.shape[1] for factor in factors), 1)
+    if gates * work < SMALL:  # BLAS would not use threads of its own
+        return (
+            None if weight is None else g.dot(weight),
+            [g.T.dot(factor) for factor in factors],
+            None if bias is None else np.add.reduce(g, 0),
+        )
     gx = None if weight is None else np.empty((steps, weight.shape[1]), g.dtype)
     gws = [np.empty((gates, factor.shape[1]), g.dtype) for factor in factors]
     gb = None if bias is None else np.empty(gates, g.dtype)
@@ -59,11 +66,7 @@ def gradients(
         if gb is not None:
             np.matmul(_ones(steps, g.dtype), part, gb[start:stop])
 
-    work = max(steps * max(factor.shape[1] for factor in factors), 1)
-    if gates * work < SMALL:
-        body(0, gates)  # BLAS would not use threads of its own
-    else:
-        share(gates, body, max(16, -(-PRODUCT // work)))
+    share(gates, body, max(16, -(-PRODUCT // work)))
     return gx, gws, gb
 
 

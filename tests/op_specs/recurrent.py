@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnlite.ops.recurrent import SCANS
+from nnlite.ops.recurrent.layers import _stack_one
 
 from .base import FLOATS, OpSpec, Sample, normal, of
 
@@ -93,3 +94,12 @@ SPECS = [
     )
     for kind in CELLS
 ]
+SPECS.append(
+    OpSpec(
+        "stack_one",
+        _stack_one,
+        lambda rng: [of(normal(rng, 3, 2)), of(normal(rng, 1, 4))],
+        lambda x: x[None],
+        dtypes=FLOATS,
+    )
+)

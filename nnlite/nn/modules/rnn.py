@@ -146,7 +146,7 @@ class RNNBase(Module):
 
     def check_input(self, input: Any, batch_sizes: Any) -> None:
         """Raise for an input of the wrong dtype, number of dimensions, or size."""
-        weight = self._flat_weights[0]
+        weight = getattr(self, self._all_weights[0][0])
         if input.dtype is not weight.dtype and not autocast.on:
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). "
@@ -244,11 +244,20 @@ class RNNBase(Module):
             return hx
         return self._from_states([state.index_select(1, permutation) for state in self._as_states(hx)])
 
+    def _zeros(self, input: Any, batch_sizes: Any) -> tuple[Any, ...]:
+        """First states, (batch, size), for all layers and directions; one tensor where sizes agree, since it is only
+        read."""
+        (_, batch, size), *rest = self._state_shapes(input, batch_sizes)
+        first = zeros(batch, size, dtype=input.dtype, device=input.device)
+        others = [
+            first if shape[2] == size else zeros(*shape[1:], dtype=input.dtype, device=input.device) for shape in rest
+        ]
+        return first, *others
+
     def _run(self, input: Any, batch_sizes: Any, states: Any) -> tuple[Any, ...]:
         if states is None:
             self.check_input(input, batch_sizes)
-            shapes = self._state_shapes(input, batch_sizes)
-            states = tuple(zeros(*shape, dtype=input.dtype, device=input.device) for shape in shapes)
+            states = self._zeros(input, batch_sizes)
         else:
             self.check_forward_args(input, self._from_states(states), batch_sizes)
         return layers(

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ..._core.op import TensorBase, not_a_tensor
+from ..._core.op import TensorBase, not_a_tensor, op
 from .._public import public
 from ..dropout import dropout as drop
 from ..shape.views import cat, reshape, stack, transpose, unbind
@@ -35,6 +35,24 @@ def _weights(params: Any, groups: int, has_biases: bool) -> list[tuple[Any, ...]
     return found
 
 
+@op(title="StackBackward0")
+def _stack_one(xp: Any, x: Any) -> Any:
+    """A stack of one array that is used nowhere else."""
+    return x.reshape(1, *x.shape)
+
+
+@_stack_one.vjp
+def _(f: Any, g: Any, node: Any) -> tuple[Any, ...]:
+    return (f.reshape(g, shape=node.shapes[0]),)
+
+
+def _firsts(states: tuple[Any, ...], count: int) -> list[tuple[Any, ...]]:
+    """The first states of each layer and direction. States of two dimensions are those of all."""
+    if states[0]._a.ndim == 2:
+        return [states] * count
+    return list(zip(*(unbind(state) for state in states), strict=True))
+
+
 def _run(
     scan: Scan,
     x: Any,
@@ -50,7 +68,7 @@ def _run(
     """All layers on inputs that lie step by step: ``(outputs, *last states)``."""
     directions = 2 if bidirectional else 1
     weights = _weights(params, num_layers * directions, has_biases)
-    firsts = list(zip(*(unbind(state) for state in states), strict=True))
+    firsts = _firsts(states, len(weights))
     lasts = []
     for layer in range(num_layers):
         outs = []
@@ -62,6 +80,8 @@ def _run(
         x = cat(outs, 1) if bidirectional else outs[0]
         if dropout and train and layer < num_layers - 1:
             x = drop(x, dropout)
+    if len(lasts) == 1:
+        return x, *map(_stack_one, lasts[0])
     return x, *(stack(each) for each in zip(*lasts, strict=True))
 
 
@@ -79,7 +99,8 @@ def layers(
     bidirectional: bool,
     batch_first: bool = False,
 ) -> tuple[Any, ...]:
-    """``(outputs, *last states)``; ``sizes`` are those of a packed input, None for one with an axis of time."""
+    """``(outputs, *last states)``; ``sizes`` are those of a packed input, None for one with an axis of time. States of
+    two dimensions (batch, size) are the first of all layers and directions."""
     settings = (tuple(params), has_biases, num_layers, dropout, train, bidirectional)
     if sizes is not None:
         return _run(scan, input, tuple(sizes), states, *settings)
