@@ -173,15 +173,16 @@ def _tile(rows: int, vectors: int) -> Any:
 
 
 @intrinsic
-def _move(context: Any, source: Any, target: Any, count: Any) -> Any:
-    """A vector from one place to another, with zeros beyond so many numbers."""
+def _move(context: Any, source: Any, target: Any, count: Any, ahead: Any) -> Any:
+    """A vector from one place to another, with zeros beyond so many numbers; one that is so far ahead will be next."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         code = _Code(builder)
+        code.fetch(builder.add(args[0], args[3]))
         code.store(code.load_some(args[0], code.first(args[2])), args[1])
         return _nothing()
 
-    return types.void(*[_ADDRESS] * 3), generate
+    return types.void(*[_ADDRESS] * 4), generate
 
 
 @intrinsic
@@ -222,7 +223,8 @@ def _lay_rows(b, pitch, depth, columns, panels):
         for j in range(0, columns, LANES):
             whole = j // PANEL * PANEL
             wide = PANEL if columns - whole > PANEL // 2 else PANEL // 2
-            _move(b + k * pitch + j * _BYTES, panels + (whole * depth + k * wide + j - whole) * _BYTES, columns - j)
+            to = panels + (whole * depth + k * wide + j - whole) * _BYTES
+            _move(b + k * pitch + j * _BYTES, to, columns - j, 8 * pitch)
 
 
 @inlined
