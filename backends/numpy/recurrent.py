@@ -60,9 +60,9 @@ def gradients(
         part = g[:, start:stop]
         if gx is not None and weight is not None:
             first, last = steps * start // gates, steps * stop // gates
-            np.matmul(g[first:last], weight, gx[first:last])
+            matmul(g[first:last], weight, gx[first:last])
         for factor, gw in zip(factors, gws, strict=True):
-            np.matmul(part.T, factor, gw[start:stop])
+            matmul(part.T, factor, gw[start:stop])
         if gb is not None:
             np.matmul(_ones(steps, g.dtype), part, gb[start:stop])
 
