@@ -17,11 +17,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from .. import _index
+from .._lazy import Registry
 from .base import Backend
 
 Body = Callable[..., Any]
 
-GENERIC: dict[str, Body] = {}
+GENERIC: Registry[Body] = Registry(_index.OPERATIONS)
 """Operation name -> generic body ``body(xp, *arrays, **attributes)``, or the name of a function of ``xp``."""
 
 EXPLAIN = os.environ.get("NNLITE_EXPLAIN", "") not in ("", "0")
@@ -37,6 +39,10 @@ class Override:
         self.function = function
         self.when = when
         self.beneath = beneath
+
+
+Overrides = dict[str, Override] | Callable[[], dict[str, Override]]
+"""Operation name -> kernel, or what gives it when the first operation is looked up."""
 
 
 def kernel(
@@ -63,13 +69,20 @@ def kernel(
 class KernelTable:
     """All operations of one backend, by name, as plain functions of arrays."""
 
-    def __init__(self, backend: Backend, overrides: dict[str, Override] | None = None) -> None:
+    overrides_: dict[str, Override]
+
+    def __init__(self, backend: Backend, overrides: Overrides | None = None) -> None:
         self.backend_ = backend
-        self.overrides_ = overrides if overrides is not None else {}
+        self.late_overrides_ = overrides if callable(overrides) else (lambda: overrides or {})
 
     def __getattr__(self, name: str) -> Body:
-        if name not in GENERIC:
-            raise AttributeError(f"no operation is called {name!r}")
+        if name == "overrides_":
+            self.overrides_ = self.late_overrides_()
+            return self.overrides_  # type: ignore[return-value]
+        try:
+            GENERIC.find(name)
+        except KeyError:
+            raise AttributeError(f"no operation is called {name!r}") from None
         function = self.backend_.placed(name, self._resolve(name))
         setattr(self, name, function)
         return function

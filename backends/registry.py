@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 from .base import Backend
-from .kernels import KernelTable, Override
+from .kernels import KernelTable, Overrides
 
 _BUILT_IN = {"cpu": "numpy", "cuda": "cupy", "strict": "strict"}
 """Device type -> the folder of this package that holds its backend; imported at first use."""
@@ -33,9 +33,10 @@ tables: _Tables = _Tables()
 """Array class -> kernel table."""
 
 
-def register_backend(backend: Backend, overrides: dict[str, Override] | None = None) -> Backend:
-    """Add a backend, with the kernels it overrides. Other distributions do this through the entry-point group
-    ``nnlite.backends``: name = the device type, value = a function that makes the Backend and registers it."""
+def register_backend(backend: Backend, overrides: Overrides | None = None) -> Backend:
+    """Add a backend, with the kernels it overrides or a function that loads them. Other distributions do this through
+    the entry-point group ``nnlite.backends``: name = the device type, value = a function that makes the Backend and
+    registers it."""
     if backend.name in _backends:
         raise ValueError(f"a backend for device type {backend.name!r} is registered already")
     _backends[backend.name] = backend

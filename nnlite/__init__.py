@@ -55,45 +55,130 @@ from ._core.layout import (
     sparse_csr,
     strided,
 )
-from ._core.rng import (
-    Generator,
-    cpu_generator as default_generator,
-    get_rng_state,
-    initial_seed,
-    manual_seed,
-    seed,
-    set_rng_state,
-)
 from ._core.size import Size
+from .ops import FUNCTIONS as _FUNCTIONS
 from .tensor import Tensor
 from .torch_version import __version__
 
-from ._functions import *  # isort: skip
-from . import autograd, cuda, fft, linalg, nn, signal, special, utils  # isort: skip
-from . import __config__, random, storage, version  # isort: skip
-from ._settings import *  # isort: skip
-from ._threads import *  # isort: skip
-from .storage import TypedStorage, UntypedStorage, is_storage  # isort: skip
-from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled  # isort: skip
-from ._info import finfo, iinfo, is_complex, is_floating_point, is_nonzero, is_tensor, numel, typename
-from ._printing import set_printoptions
-from .signal._periodic import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
-from .typed import *
-
-# The types named as Python's own, and the constants; last, since they hide Python's names in this file.
 from math import e, inf, nan, pi  # isort: skip
 
-from .ops._arguments import guard_all as _guard_all  # isort: skip
+from . import _functions, _lazy  # isort: skip
 
-from . import _lazy  # isort: skip
+del globals()["tensor"]  # the file; what is to stand here is the function
 
-if _TYPE_CHECKING:  # what loads at first use, for type checkers
-    from . import func, optim, profiler
+if _TYPE_CHECKING:  # what loads at first use; the index is made of these lines
+    from . import (
+        __config__,
+        _dynamo,
+        _inductor,
+        accelerator,
+        amp,
+        ao,
+        autograd,
+        compiler,
+        cpu,
+        cuda,
+        distributed,
+        distributions,
+        export,
+        fft,
+        func,
+        futures,
+        fx,
+        hub,
+        jit,
+        library,
+        linalg,
+        masked,
+        monitor,
+        mps,
+        mtia,
+        multiprocessing,
+        nested,
+        nn,
+        onnx,
+        optim,
+        overrides,
+        package,
+        profiler,
+        quantization,
+        random,
+        return_types,
+        serialization,
+        signal,
+        sparse,
+        special,
+        storage,
+        testing,
+        torch_version,
+        types,
+        typed,
+        utils,
+        version,
+        xpu,
+    )
+    from ._core.rng import (
+        Generator,
+        cpu_generator as default_generator,
+        get_rng_state,
+        initial_seed,
+        manual_seed,
+        seed,
+        set_rng_state,
+    )
+    from ._functions import *
+    from ._info import finfo, iinfo, is_complex, is_floating_point, is_nonzero, is_tensor, numel, typename
+    from ._printing import set_printoptions
+    from ._settings import *
+    from ._threads import *
+    from .amp import GradScaler
+    from .amp.autocast_mode import (
+        autocast,
+        autocast_decrement_nesting,
+        autocast_increment_nesting,
+        clear_autocast_cache,
+        get_autocast_cpu_dtype,
+        get_autocast_dtype,
+        get_autocast_gpu_dtype,
+        is_autocast_cache_enabled,
+        is_autocast_cpu_enabled,
+        is_autocast_enabled,
+        set_autocast_cache_enabled,
+        set_autocast_cpu_dtype,
+        set_autocast_cpu_enabled,
+        set_autocast_dtype,
+        set_autocast_enabled,
+        set_autocast_gpu_dtype,
+    )
+    from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
+    from .compiler import compile
+    from .cuda import Event, OutOfMemoryError, Stream
     from .func import vmap
+    from .futures import Future
+    from .jit import ScriptFunction, ScriptModule, fork, wait
+    from .nn._flat_functions import (
+        adaptive_max_pool1d,
+        batch_norm,
+        cond,
+        convolution,
+        embedding_bag,
+        group_norm,
+        instance_norm,
+        layer_norm,
+        max_pool1d,
+        max_pool2d,
+        max_pool3d,
+        native_batch_norm,
+        native_group_norm,
+        native_layer_norm,
+        norm_except_dim,
+        while_loop,
+    )
+    from .nn.functional import avg_pool1d, conv_tbc, max_pool1d_with_indices, rms_norm
     from .serialization import load, save
-
-for _space in (fft, linalg, nn.functional, signal.windows, special):
-    _guard_all(vars(_space), _space.__name__)
+    from .signal._periodic import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
+    from .storage import TypedStorage, UntypedStorage, is_storage
+    from .typed import *
 
 newaxis = None
 short, int, long = int16, int32, int64
@@ -102,10 +187,25 @@ chalf, cfloat, cdouble = complex32, complex64, complex128
 bool = _BY_NAME["bool"]
 
 
-def __getattr__(name: str) -> _Any:
-    found = globals()[name] = _lazy.load(name)
-    return found
+_STAR = (
+    "autograd", "cuda", "fft", "linalg", "nn", "optim", "random", "signal", "special", "storage", "utils", "version",
+)  # fmt: skip
+"""Modules that `from nnlite import *` brings; the others may be seldom wanted, and large."""
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_lazy.MODULES, *_lazy.NAMES})
+def _others(name: str) -> _Any:
+    """What the index of this module does not have: operations, and names that programs touch seldom."""
+    if name in _FUNCTIONS.places:
+        return getattr(_functions, name)
+    if name == "__all__":
+        late = _lazy.parsed(_lazy.index.NAMES["nnlite"])
+        return [n for n in __dir__() if n[0] != "_" and (late.get(n) != "." or n in _STAR)]
+    if not name.startswith("_"):
+        from . import _seldom
+
+        if hasattr(_seldom, name):
+            return getattr(_seldom, name)
+    raise AttributeError(f"module 'nnlite' has no attribute {name!r}")
+
+
+__getattr__, __dir__ = _lazy.names_of(__name__, _others, _FUNCTIONS.places)

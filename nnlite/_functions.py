@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from . import _queries as _queries
-from . import creation as creation
-from .ops import FUNCTIONS
-from .ops._arguments import guard_all
+from typing import Any
 
-_found = dict(FUNCTIONS)
-guard_all(_found, "nnlite")
-globals().update(_found)
-__all__ = sorted(FUNCTIONS)
+from .ops import FUNCTIONS
+
+__all__ = sorted(FUNCTIONS.places)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in FUNCTIONS.places:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .ops._arguments import guard
+
+    found = globals()[name] = guard(name, FUNCTIONS.find(name), "nnlite")
+    return found

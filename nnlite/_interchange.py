@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from typing import Any
 
@@ -13,7 +12,6 @@ from ._core.node import AccumulateGrad
 from ._core.tensor_base import TensorBase, make_leaf
 from ._core.views import check_in_place
 from .backends import backend_of
-from .creation import tensor
 
 _PRIVATE = ("_grad", "_retain", "_resting_node")
 """Entries of a tensor's dictionary that are not the user's."""
@@ -36,6 +34,8 @@ class Interchange(TensorBase):
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        from copy import deepcopy
+
         if not self.is_leaf:
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
@@ -53,7 +53,7 @@ class Interchange(TensorBase):
         memo[id(self)] = twin
         for name, value in self.__dict__.items():
             if name not in _PRIVATE:
-                twin.__dict__[name] = copy.deepcopy(value, memo)
+                twin.__dict__[name] = deepcopy(value, memo)
         return twin
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
@@ -110,6 +110,8 @@ class _no_record:
 
 
 def _rebuild(cls: type[Any], array: np.ndarray, where: str, requires_grad: bool, attributes: dict[str, Any]) -> Any:
+    from .creation import tensor
+
     made = cls._make_subclass(cls, tensor(array, device=where), requires_grad)
     made.__dict__.update(attributes)
     return made

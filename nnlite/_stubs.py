@@ -1,7 +1,8 @@
-"""Write the type stubs of what is registered with ``@public``: ``python -m nnlite._stubs``.
+"""Write what is made of the code, the index and the type stubs: ``python -m nnlite._stubs``.
 
-The functions and methods come from the registry at import, where type checkers and editors cannot see them.
-``_functions.pyi`` and ``_methods.pyi`` tell them; a test fails when these files are not what this module writes.
+The functions and methods come from a registry, where type checkers and editors cannot see them. ``_functions.pyi`` and
+``_methods.pyi`` tell them; ``_index.py`` says where everything is that loads at first use (``_indexing.py``). Tests
+fail when these files are not what this module writes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from . import _indexing
 from .ops import FUNCTIONS, METHODS
 
 _HEAD = "# Written by `python -m nnlite._stubs`; do not edit."
@@ -81,6 +83,7 @@ def _with_head(text: str) -> str:
 
 def functions_stub() -> str:
     """The text of ``_functions.pyi``."""
+    FUNCTIONS.load()
     lines = []
     for name in sorted(FUNCTIONS):
         if not keyword.iskeyword(name):
@@ -90,6 +93,7 @@ def functions_stub() -> str:
 
 def methods_stub() -> str:
     """The text of ``_methods.pyi``."""
+    METHODS.load()
     lines = ["class TensorMethods:\n"]
     for name in sorted(METHODS):
         override = _IGNORES.get(name, "")
@@ -98,8 +102,9 @@ def methods_stub() -> str:
 
 
 def main() -> None:
-    """Write both files beside this one."""
+    """Write the files beside this one."""
     here = Path(__file__).parent
+    (here / "_index.py").write_text(_indexing.text(), encoding="utf-8")
     (here / "_functions.pyi").write_text(functions_stub(), encoding="utf-8")
     (here / "_methods.pyi").write_text(methods_stub(), encoding="utf-8")
 

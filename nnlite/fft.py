@@ -6,6 +6,7 @@ from typing import Any
 
 from ._core import dtypes
 from .creation import arange
+from .ops._arguments import guard_all as _guard_all
 from .ops._public import put
 from .ops.fourier.fft import (
     fft,
@@ -99,3 +100,6 @@ def rfftfreq(n: int, d: float = 1.0, *, out: Any = None, **options: Any) -> Any:
         tensor([0.0000, 0.2500, 0.5000])
     """
     return _frequencies("rfftfreq", n, d, out, options)
+
+
+_guard_all(globals(), __name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .ops._arguments import guard_all as _guard_all
 from .ops.linalg import decompositions as _decompositions
 from .ops.linalg import functions as _matrix_functions
 from .ops.linalg import norms as _matrix_norms
@@ -75,3 +76,5 @@ __all__ = [
     "vecdot",
     "vector_norm",
 ]
+
+_guard_all(globals(), __name__)

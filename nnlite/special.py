@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from .ops import FUNCTIONS as _FUNCTIONS
+from .ops._arguments import guard_all as _guard_all
 from .ops.activation.softmax import log_softmax_function as log_softmax
 from .ops.activation.softmax import softmax_function as softmax
+from .ops.special import bessel as _bessel  # noqa: F401 (registers its functions)
+from .ops.special import entropies as _entropies  # noqa: F401 (registers its functions)
+from .ops.special import error_functions as _error_functions  # noqa: F401 (registers its functions)
+from .ops.special import gamma as _gamma  # noqa: F401 (registers its functions)
+from .ops.special import incomplete_gamma as _incomplete_gamma  # noqa: F401 (registers its functions)
+from .ops.special import polynomials as _polynomials  # noqa: F401 (registers its functions)
 from .ops.special._making import SPECIAL as _SPECIAL
 
 airy_ai = _SPECIAL["airy_ai"]
@@ -119,3 +126,5 @@ __all__ = [
     "xlogy",
     "zeta",
 ]
+
+_guard_all(globals(), __name__)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _printing
 from ._core import dtypes
 from ._core.device import device, device_of
 from ._core.grad_mode import mode
@@ -20,12 +19,20 @@ from ._core.size import Size
 from ._core.tensor_base import make_leaf, use_tensor_class, wrap
 from ._core.views import detached, node_of
 from ._interchange import Interchange
+from ._lazy import Late
 from ._methods import TensorMethods
-from .autograd import run
 from .backends import backend_of
-from .creation import tensor
-from .ops.pointwise.complex import imag, real
 from .utils.hooks import RemovableHandle
+
+if TYPE_CHECKING:
+    from . import _printing, creation
+    from .autograd import run
+    from .ops.pointwise import complex as parts
+else:
+    _printing = Late(globals(), "_printing", "nnlite._printing")
+    creation = Late(globals(), "creation", "nnlite.creation")
+    parts = Late(globals(), "parts", "nnlite.ops.pointwise.complex")
+    run = Late(globals(), "run", "nnlite.autograd.run")
 
 
 class Tensor(Interchange, TensorMethods):
@@ -48,11 +55,9 @@ class Tensor(Interchange, TensorMethods):
         if len(data) == 1 and isinstance(data[0], Tensor):
             made = data[0].detach()
         elif len(data) == 1 and not isinstance(data[0], int | Size):
-            made = tensor(data[0], dtype=dtypes.default.float, device=device)
+            made = creation.tensor(data[0], dtype=dtypes.default.float, device=device)
         else:
-            from .creation import empty
-
-            made = empty(*data, device=device) if data else empty(0, device=device)
+            made = creation.empty(*(data or (0,)), device=device)
         if cls is not Tensor:
             return cls._make_subclass(cls, made)
         return made
@@ -224,20 +229,20 @@ class Tensor(Interchange, TensorMethods):
     @property
     def real(self) -> Any:
         """The real part, a view; a real tensor itself."""
-        return real(self)
+        return parts.real(self)
 
     @real.setter
     def real(self, value: Any) -> None:
-        real(self).copy_(value if isinstance(value, Tensor) else tensor(value))
+        parts.real(self).copy_(value if isinstance(value, Tensor) else creation.tensor(value))
 
     @property
     def imag(self) -> Any:
         """The imaginary part, a view."""
-        return imag(self)
+        return parts.imag(self)
 
     @imag.setter
     def imag(self, value: Any) -> None:
-        imag(self).copy_(value if isinstance(value, Tensor) else tensor(value))
+        parts.imag(self).copy_(value if isinstance(value, Tensor) else creation.tensor(value))
 
     # -- its place in the graph ---------------------------------------------------------------------------------------
 
@@ -451,7 +456,7 @@ class Tensor(Interchange, TensorMethods):
         return np.asarray(array, dtype=dtype)
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-        return tensor(array)
+        return creation.tensor(array)
 
     def item(self) -> Any:
         """The only element as a Python number.

@@ -14,11 +14,19 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "nnlite"
 
 LAYERS = [
-    ["nnlite._unavailable", "nnlite._version", "nnlite.backends", "nnlite.utils.hooks"],
+    [
+        "nnlite._index",
+        "nnlite._lazy",
+        "nnlite._unavailable",
+        "nnlite._version",
+        "nnlite.backends",
+        "nnlite.utils.hooks",
+    ],
     ["nnlite._core"],
     ["nnlite.ops"],
     [
         "nnlite._functions",
+        "nnlite._indexing",
         "nnlite._info",
         "nnlite._interchange",
         "nnlite._methods",
@@ -37,7 +45,6 @@ LAYERS = [
         "nnlite._absent",
         "nnlite._dynamo",
         "nnlite._inductor",
-        "nnlite._lazy",
         "nnlite._seldom",
         "nnlite._settings",
         "nnlite._threads",

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import platform
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..._lazy import Late
 from ..base import Backend
-from ..registry import register_backend
-from ..release import on_low_memory
-from . import activations as activations  # registers its kernels
-from . import attention as attention
-from . import convolution as convolution
-from . import indexing as indexing
-from . import memory
-from . import normalization as normalization
-from . import norms as norms
-from . import order as order
-from . import recurrent as recurrent
-from .first_use import available, worth
-from .kernels import OVERRIDES
-from .namespace import xp
-from .positions import Along, offered_along, scatter
+from ..kernels import Override
+from ..registry import backend_for, register_backend
 
-on_low_memory(memory.give_back)
+if TYPE_CHECKING:
+    from . import first_use as _first_use
+    from . import memory as _memory
+    from . import positions as _positions
+else:
+    for _name in ("first_use", "memory", "positions"):
+        globals()[f"_{_name}"] = Late(globals(), f"_{_name}", f"{__name__}.{_name}")
 
 _LEAST = 1 << 14
 """From so many positions on compiled code looks at them on its way."""
@@ -37,7 +30,15 @@ class NumpyBackend(Backend):
 
     name = "cpu"
     array_type = np.ndarray
-    xp = xp
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "xp":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        from .namespace import xp
+
+        _memory.keep()
+        self.xp = xp
+        return xp
 
     def from_host(self, array: np.ndarray, index: int | None = None) -> np.ndarray:
         return np.array(array)
@@ -66,14 +67,14 @@ class NumpyBackend(Backend):
         super().check_index(index, size, function, error, low, passed)
 
     def along(self, where: np.ndarray, axis: int, size: int, function: str) -> tuple[Any, ...]:
-        if not offered_along or type(where) is not np.ndarray or not worth(where.size, _LEAST):
+        if not _positions.offered_along or type(where) is not np.ndarray or not _first_use.worth(where.size, _LEAST):
             return super().along(where, axis, size, function)
-        return Along.make(where, axis, lambda: self.check_index(where, size, function, RuntimeError, low=0))
+        return _positions.Along.make(where, axis, lambda: self.check_index(where, size, function, RuntimeError, low=0))
 
     def reduce_at(self, kind: str, x: np.ndarray, index: Any, values: Any) -> bool:
         if type(values) is not np.ndarray:
             return False
-        scatter(getattr(np, kind), x, index, values)
+        _positions.scatter(getattr(np, kind), x, index, values)
         return True
 
     def device_name(self, index: int | None = None) -> str:
@@ -81,23 +82,36 @@ class NumpyBackend(Backend):
 
     def memory_allocated(self, index: int | None = None) -> int:
         """Bytes that malloc has given out in the whole process; 0 where it cannot be asked."""
-        return (memory.statistics() or {"allocated": 0})["allocated"]
+        return (_memory.statistics() or {"allocated": 0})["allocated"]
 
     def memory_reserved(self, index: int | None = None) -> int:
         """Bytes that malloc holds."""
-        return (memory.statistics() or {"reserved": 0})["reserved"]
+        return (_memory.statistics() or {"reserved": 0})["reserved"]
 
     def empty_cache(self) -> None:
-        memory.give_back()
+        _memory.give_back()
 
     def memory_info(self, index: int | None = None) -> tuple[int, int]:
         page = os.sysconf("SC_PAGE_SIZE")
         return os.sysconf("SC_AVPHYS_PAGES") * page, os.sysconf("SC_PHYS_PAGES") * page
 
 
+def _overrides() -> dict[str, Override]:
+    """NumPy's kernels, those of ``compiled/`` above them where numba is installed."""
+    from . import plain as plain
+    from .kernels import OVERRIDES
+
+    if _first_use.available():
+        from . import compiled as compiled
+    return OVERRIDES
+
+
 def register() -> None:
-    """Add the CPU to the registry, with the compiled kernels where numba is installed."""
-    if available():
-        importlib.import_module(f"{__package__}.compiled")
-    memory.keep()
-    register_backend(NumpyBackend(), OVERRIDES)
+    """Add the CPU to the registry. What it computes with loads at the first operation."""
+    register_backend(NumpyBackend(), _overrides)
+
+
+def __getattr__(name: str) -> Any:
+    if name != "xp":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return backend_for("cpu").xp

@@ -17,6 +17,8 @@ import functools
 import os
 from typing import Any
 
+from ..release import on_low_memory
+
 VARIABLE = "NNLITE_KEEP_MEMORY"
 _MOST = 2047
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -70,6 +72,7 @@ def statistics() -> dict[str, int] | None:
     return {"reserved": found.arena + mapped, "allocated": used + mapped, "free": found.fordblks}
 
 
+@on_low_memory
 def give_back() -> None:
     """Free memory goes back to the system."""
     library = _library()

@@ -45,6 +45,8 @@ class dtype:
     @property
     def np(self) -> np.dtype:
         """The NumPy dtype of the raw arrays."""
+        if self._np is None and self is bfloat16:
+            self._np = _bfloat16()
         if self._np is None:
             if self.is_complex:
                 raise NotImplementedError(
@@ -81,11 +83,14 @@ def _by_name(name: str) -> dtype:
 
 
 def _bfloat16() -> np.dtype | None:
+    """bfloat16 as the package ml_dtypes has it, whose import takes 10 ms; None without the package."""
     try:
         import ml_dtypes
     except ImportError:
         return None
-    return np.dtype(ml_dtypes.bfloat16)
+    known = np.dtype(ml_dtypes.bfloat16)
+    from_numpy[known] = bfloat16
+    return known
 
 
 bool_ = dtype("bool", np.dtype(np.bool_), BOOL)
@@ -96,7 +101,7 @@ int16 = dtype("int16", np.dtype(np.int16), INTEGER)
 int32 = dtype("int32", np.dtype(np.int32), INTEGER)
 int64 = dtype("int64", np.dtype(np.int64), INTEGER)
 float16 = dtype("float16", np.dtype(np.float16), FLOAT)
-bfloat16 = dtype("bfloat16", _bfloat16(), FLOAT)
+bfloat16 = dtype("bfloat16", None, FLOAT)
 float32 = dtype("float32", np.dtype(np.float32), FLOAT)
 float64 = dtype("float64", np.dtype(np.float64), FLOAT)
 complex32 = dtype("complex32", None, COMPLEX)
@@ -111,6 +116,8 @@ BY_NAME = {t.name: t for t in ALL}
 class _FromNumpy(dict[Any, dtype]):
     def __missing__(self, numpy_dtype: Any) -> dtype:
         # Dtype objects that users made and that equal a known one.
+        if np.dtype(numpy_dtype).name == "bfloat16":
+            bfloat16.np  # noqa: B018 (of whoever imported ml_dtypes)
         if not np.dtype(numpy_dtype).isnative:
             raise ValueError("given numpy array has byte order different from the native byte order. "
                              "Conversion between byte orders is currently not supported.")  # fmt: skip

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from .. import _index
+from .._lazy import Registry
 from ..backends.kernels import GENERIC
 from ..backends.registry import tables
 from . import tensor_base
@@ -128,16 +130,17 @@ class Op:
         )
 
 
-OPS: dict[str, Op] = {}
+OPS: Registry[Op] = Registry(_index.OPERATIONS)
 
 
 class _Recorded:
     """``f`` under ``create_graph``: the recorded operations, by the names that kernel tables have."""
 
     def __getattr__(self, name: str) -> Any:
-        if name not in OPS:
-            raise AttributeError(f"no operation is called {name!r}")
-        call = OPS[name].call
+        try:
+            call = OPS.find(name).call
+        except KeyError:
+            raise AttributeError(f"no operation is called {name!r}") from None
         setattr(self, name, call)
         return call
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any
 
+from .._lazy import load_all
 from .._methods import TensorMethods
 from ..ops.recurrent import SCANS
 from ..tensor import Tensor
@@ -45,6 +46,7 @@ def install() -> None:
         return
     with _lock:
         if not _done.replacements:
+            load_all()
             _done.replacements = _replacements()
             _replace_names([TensorMethods], _done.replacements)
             _replace_recurrent()
@@ -77,6 +79,7 @@ def _functions_of(name: str) -> Iterator[Any]:
     if home:
         places = (getattr(nnlite, home),)
     for place in places:
+        getattr(place, last, None)  # loads it
         function = inspect.getattr_static(place, last, None)
         if isinstance(function, FunctionType):
             yield _inner(function)

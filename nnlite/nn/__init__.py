@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import functional as functional
-from . import grad as grad
-from . import init as init
-from . import modules as modules
-from . import utils as utils
-from .modules import *  # noqa: F403
-from .parameter import Buffer as Buffer
-from .parameter import Parameter as Parameter
-from .parameter import UninitializedBuffer as UninitializedBuffer
-from .parameter import UninitializedParameter as UninitializedParameter
+from .._lazy import names_of
 
-_LATE = {"DataParallel": "parallel", "attention": "", "common_types": "", "parallel": ""}
-"""Submodules that are imported at first use, and what comes from them."""
+if TYPE_CHECKING:  # what loads at first use; the index is made of these lines
+    from . import attention as attention
+    from . import common_types as common_types
+    from . import functional as functional
+    from . import grad as grad
+    from . import init as init
+    from . import modules as modules
+    from . import parallel as parallel
+    from . import parameter as parameter
+    from . import utils as utils
+    from .modules import *  # type: ignore[no-redef]  # noqa: F403
+    from .parallel import DataParallel as DataParallel
+    from .parameter import Buffer as Buffer
+    from .parameter import Parameter as Parameter
+    from .parameter import UninitializedBuffer as UninitializedBuffer
+    from .parameter import UninitializedParameter as UninitializedParameter
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_LATE[name] or name}")
-    return getattr(module, name) if _LATE[name] else module
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATE})
+__getattr__, __dir__ = names_of(__name__)
 
 
 def factory_kwargs(kwargs: dict[str, Any] | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from .._core.rng import get_rng_state, set_rng_state
 from .._core.tensor_base import TensorBase, wrap
 from .._core.views import base_of
 from .._core.warn import warn
+from .._lazy import load_all
 from ..autograd._pytree import flatten
 from ..backends.kernels import GENERIC
 from ..backends.registry import backend_of, tables
@@ -232,6 +233,7 @@ class Recording:
 @contextlib.contextmanager
 def _watched() -> Iterator[None]:
     """While it lasts, operations whose first array is an ordinary one look for traced ones among the others."""
+    load_all()
     undo: list[Callable[[], None]] = []
     for table in list(tables.values()):
         if isinstance(table, TracedTable):

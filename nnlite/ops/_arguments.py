@@ -190,18 +190,23 @@ def guarded(function: Callable[..., Any], home: str) -> Callable[..., Any]:
     return call
 
 
-def guard_all(names: dict[str, Any], home: str, besides: frozenset[str] = frozenset()) -> None:
-    """Guard the functions in a dictionary, ``besides`` some.
+def guard(name: str, value: Any, home: str) -> Any:
+    """What stands as ``name`` in the module ``home``: a function of ours guarded, anything else as it is.
 
     Elementwise operations look at their operands themselves.
     """
+    if (
+        isinstance(value, FunctionType)
+        and name[0] != "_"
+        and value.__module__.startswith(("nnlite.ops.", "nnlite.creation.", "nnlite.signal.", "nnlite._queries"))
+        and value.__module__ != "nnlite.ops._public"
+        and not hasattr(value, "op")
+    ):
+        return guarded(value, "nnlite" if name in FUNCTIONS.places and FUNCTIONS.find(name) is value else home)
+    return value
+
+
+def guard_all(names: dict[str, Any], home: str) -> None:
+    """Guard the functions in the dictionary of a module."""
     for name, value in names.items():
-        if (
-            isinstance(value, FunctionType)
-            and name[0] != "_"
-            and name not in besides
-            and value.__module__.startswith(("nnlite.ops.", "nnlite.creation.", "nnlite.signal.", "nnlite._queries"))
-            and value.__module__ != "nnlite.ops._public"
-            and not hasattr(value, "op")
-        ):
-            names[name] = guarded(value, "nnlite" if FUNCTIONS.get(name) is value else home)
+        names[name] = guard(name, value, home)

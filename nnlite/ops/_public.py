@@ -1,7 +1,7 @@
 """The registry of what users call: functions of ``nnlite`` and methods of ``Tensor``.
 
-``@public`` puts a function into both under its own name. ``nnlite/_functions.py`` and ``nnlite/tensor.py`` read the
-registry; ``python -m nnlite._stubs`` writes the type stubs of both from it.
+``@public`` puts a function into both under its own name. ``nnlite/_functions.py`` and ``nnlite/_methods.py`` read the
+registry; ``python -m nnlite._stubs`` writes the index of it, and the type stubs of both.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from typing import Any, TypeVar
 
 from .._core.in_place import check_no_element_twice
 from .._core.op import TensorBase, in_place, not_a_tensor
+from ._registry import FUNCTIONS as FUNCTIONS
+from ._registry import METHODS as METHODS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-
-FUNCTIONS: dict[str, Callable[..., Any]] = {}
-METHODS: dict[str, Callable[..., Any]] = {}
 
 
 def public(

@@ -14,6 +14,7 @@ from typing import Any
 
 from .._core.node import caller, location
 from .._core.op import OPS
+from .._lazy import load_all
 from ..autograd.function import _FunctionOp
 from ..backends.kernels import GENERIC
 from ..backends.registry import tables
@@ -98,6 +99,7 @@ class Recorder:
     # -- replacing what operations call -------------------------------------------------------------------------------
 
     def start(self) -> None:
+        load_all()
         for table in list(tables.values()):
             for name in GENERIC:
                 self._replace_kernel(table, name)

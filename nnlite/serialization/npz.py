@@ -103,7 +103,7 @@ def _host(name: str, value: Any) -> np.ndarray:
     if not isinstance(value, Tensor | np.ndarray | np.generic):
         raise TypeError(f"save: {name!r:.100} must be a tensor or a NumPy array, got {type(value).__name__}")
     array = backend_of(value._a).to_host(value._a) if isinstance(value, Tensor) else np.asarray(value)
-    if array.dtype.hasobject or (array.dtype.kind not in "biufc" and array.dtype != bfloat16._np):
+    if array.dtype.hasobject or (array.dtype.kind not in "biufc" and array.dtype.name != "bfloat16"):
         raise TypeError(f"save: {name!r:.100} is an array of {array.dtype}, not of numbers")
     return array
 

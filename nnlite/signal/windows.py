@@ -14,6 +14,7 @@ import numpy as np
 
 from .._core import dtypes
 from .._core.layout import strided
+from ..ops._arguments import guard_all as _guard_all
 from ._samples import Formula, cosines, made, triangle
 from ._samples import kaiser as _kaiser
 
@@ -193,3 +194,6 @@ def kaiser(M: int, *, beta: float = 12.0, sym: bool = True, **options: Any) -> A
     if beta < 0:
         raise ValueError(f"beta must be non-negative, got: {beta} instead.")
     return _window("kaiser", _kaiser(beta), M, sym, options)
+
+
+_guard_all(globals(), __name__)

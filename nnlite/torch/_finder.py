@@ -113,7 +113,10 @@ def _watch(module: ModuleType, shown: str) -> None:
     def __getattr__(name: str) -> Any:
         if before is not None:
             try:
-                return before(name)
+                found = before(name)
+                if isinstance(found, ModuleType):  # a module that has loaded just now
+                    _watch(found, f"{shown}.{name}")
+                return found
             except AttributeError as error:
                 if error.__cause__ is not None:
                     raise

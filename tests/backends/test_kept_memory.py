@@ -19,6 +19,8 @@ import resource
 import numpy as np
 import nnlite
 
+nnlite.ones(1)  # malloc is told at the first operation
+
 def step():
     arrays = [np.ones(1 << 18, np.float32) for _ in range(20)]
 

@@ -8,7 +8,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+from nnlite._lazy import load_all
+
 from .base import OpSpec
+
+load_all()  # the tests go through the tables of operations
 
 SPECS: list[OpSpec] = [
     spec

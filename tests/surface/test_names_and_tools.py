@@ -10,8 +10,8 @@ import test_cuda_api
 from test_cuda_api import FakeCuda
 
 import nnlite
-from nnlite import _seldom
-from nnlite._lazy import MODULES, NAMES
+from nnlite import _index, _seldom
+from nnlite._lazy import parsed
 from nnlite.testing import assert_close, make_tensor
 from nnlite.utils.benchmark import Compare, Timer
 
@@ -47,7 +47,7 @@ def test_refused_names(path):
         _ = found.anything
 
 
-@pytest.mark.parametrize("name", [*sorted(MODULES), *sorted(NAMES), *sorted(_seldom.REFUSED)])
+@pytest.mark.parametrize("name", [*parsed(_index.NAMES["nnlite"]), *sorted(_seldom.REFUSED)])
 def test_late_names(name):
     assert getattr(nnlite, name) is getattr(nnlite, name)
     assert hasattr(nnlite, name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 
+from .. import plain as plain  # the kernels that lie beneath
 from ..first_use import available
 from ..threads import sgemm_address
 

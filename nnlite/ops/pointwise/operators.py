@@ -8,6 +8,7 @@ from typing import Any
 from ..._core.op import TensorBase, not_a_tensor
 from .._public import METHODS, public
 from ..linalg.matmul import matmul
+from . import arithmetic as arithmetic  # registers what gets a second name here
 
 for _new, _old in (("__truediv__", "__div__"), ("__itruediv__", "__idiv__")):
     METHODS[_old] = METHODS[_new]
@@ -38,29 +39,8 @@ def __nonzero__(input: Any) -> bool:
 
 
 @public(only_method=True)
-def apply_(input: Any, callable: Callable[[Any], Any]) -> Any:
-    """Put ``callable(element)`` in the place of each element. One Python call an element: slow.
-
-    Raises:
-        RuntimeError: the input requires grad.
-
-    Example:
-        >>> import nnlite
-        >>> nnlite.tensor([1.0, 4.0]).apply_(lambda v: v + 1)
-        tensor([2., 5.])
-    """
-    return _each("apply_", callable, input)
-
-
-@public(only_method=True)
-def map_(input: Any, tensor: Any, callable: Callable[[Any, Any], Any]) -> Any:
-    """Put ``callable(element, other element)`` in the place of each element; see :func:`apply_`."""
-    return _each("map_", callable, input, tensor)
-
-
-@public(only_method=True)
 def map2_(input: Any, x: Any, y: Any, callable: Callable[[Any, Any, Any], Any]) -> Any:
-    """Put ``callable(element, element of x, element of y)`` in the place of each element; see :func:`apply_`."""
+    """Put ``callable(element, element of x, element of y)`` in the place of each element; see ``apply_``."""
     return _each("map2_", callable, input, x, y)
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..._core import dtypes
-from ..._core.device import available
 from ..._core.op import TensorBase, not_a_tensor, op
-from ..._core.tensor_base import make_leaf, wrap
 from ..._core.views import base_of, node_of
 from ...backends import backend_of
 from .._axes import axis_of
@@ -243,69 +240,7 @@ def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# New tensors, and other sizes of old ones
-
-
-def _new(shape: Sizes, strides: Sizes, dtype: Any, device: Any, requires_grad: bool) -> Any:
-    kind = dtypes.default.float if dtype is None else dtypes.as_dtype(dtype, "empty_strided")
-    backend, index = available(device)
-    with backend.use(index):
-        made = wrap(_laid_out(backend.xp, backend.xp.empty(extent(shape, strides), kind.np), shape, strides))
-    return make_leaf(made) if requires_grad else made
-
-
-@public(method=False)
-def empty_strided(
-    size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
-) -> Any:  # fmt: skip
-    """A tensor with these sizes and strides whose elements are whatever the memory held.
-
-    Raises:
-        RuntimeError: there are not as many strides as sizes, or one is negative.
-    """
-    shape, strides = _check_strided("empty_strided", size, stride)
-    return _new(shape, strides, dtype, device, requires_grad)
-
-
-@public(only_method=True)
-def new_empty_strided(
-    input: Any, size: Any, stride: Any, dtype: Any = None, layout: Any = None, device: Any = None,
-    pin_memory: bool = False, requires_grad: bool = False,
-) -> Any:  # fmt: skip
-    """``empty_strided`` with the dtype and device of the tensor, unless others are given."""
-    shape, strides = _check_strided("new_empty_strided", size, stride)
-    return _new(shape, strides, dtype or input.dtype, device or input.device, requires_grad)
-
-
-@public(method=False)
-def empty_permuted(
-    size: Any, physical_layout: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
-) -> Any:  # fmt: skip
-    """A tensor whose dimensions lie in memory in the order ``physical_layout``, the outermost first; its elements are
-    whatever the memory held.
-
-    Raises:
-        RuntimeError: ``physical_layout`` does not name each dimension once.
-    """
-    shape, order = sizes_of((size,)), sizes_of((physical_layout,))
-    if len(order) != len(shape):
-        raise RuntimeError(
-            f"Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = "
-            f"{len(shape)} is not equal to len(physical_layout) = {len(order)}"
-        )
-    for d in order:
-        if not 0 <= d < len(shape):
-            raise RuntimeError(f"Dimension out of range (expected to be between 0 and {len(shape) - 1}, but got {d})")
-    if len(set(order)) < len(order):
-        raise RuntimeError("Duplicate dim not allowed")
-    strides = [1] * len(shape)
-    step = 1
-    for d in reversed(order):
-        strides[d] = step
-        step *= max(shape[d], 1)
-    return _new(shape, tuple(strides), dtype, device, requires_grad)
+# Other sizes of old tensors
 
 
 @public(only_method=True)
