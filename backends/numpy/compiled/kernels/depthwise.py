@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import compiled
-from .lanes import peek, poke
+from .lanes import in_line, peek, poke
 
 
 @compiled
@@ -25,7 +25,7 @@ def convolve(x, weight, bias, geometry, out, start, stop):
     """The planes from ``start`` to ``stop`` of the N O of out (N, O, H', W'); x (N, C, H, W), weight (O, h, w)."""
     _, kh, kw, sy, sx, py, px, dy, dx = geometry
     (channels, height, width), (outputs, down, across) = x.shape[1:], out.shape[1:]
-    source, target = x.reshape(-1), out.reshape(-1)
+    source, target = in_line(x), in_line(out)
     for plane in range(start, stop):
         n, o = plane // outputs, plane % outputs
         image, result = (n * channels + o // (outputs // channels)) * height * width, plane * down * across
@@ -54,7 +54,7 @@ def scatter(g, weight, geometry, out, start, stop):
     """Add the gradient of the input to its planes from ``start`` to ``stop`` of N C. Shapes as in ``convolve``."""
     _, kh, kw, sy, sx, py, px, dy, dx = geometry
     (channels, height, width), (outputs, down, across) = out.shape[1:], g.shape[1:]
-    source, target, each = g.reshape(-1), out.reshape(-1), outputs // channels
+    source, target, each = in_line(g), in_line(out), outputs // channels
     for plane in range(start, stop):
         n, c, image = plane // channels, plane % channels, plane * height * width
         for o in range(c * each, (c + 1) * each):
@@ -82,7 +82,7 @@ def correlate(x, g, geometry, total, start, stop):
     """The gradient of the kernels, (O, h, w), of the outputs from ``start`` to ``stop``."""
     _, kh, kw, sy, sx, py, px, dy, dx = geometry
     (channels, height, width), (outputs, down, across) = x.shape[1:], g.shape[1:]
-    inputs, gradients = x.reshape(-1), g.reshape(-1)
+    inputs, gradients = in_line(x), in_line(g)
     for o in range(start, stop):
         for j in range(kw):
             offset = j * dx - px

@@ -15,7 +15,7 @@ import numpy as np
 
 from .blocks import multiply, turn, turn_and_shift
 from .jit import compiled
-from .lanes import poke
+from .lanes import in_line, poke
 
 _0 = np.float32(0)
 
@@ -51,7 +51,7 @@ def lay_out(x, sizes, inside, start, stop, laid):
     """The images from ``start`` to ``stop``, whole."""
     each = sizes[5] * sizes[6] * sizes[7]
     for i in range(start, stop):
-        _lay_out(x.reshape(-1), i, x.shape, sizes, sizes[9], inside, laid, i * each)
+        _lay_out(in_line(x), i, x.shape, sizes, sizes[9], inside, laid, i * each)
 
 
 @compiled
@@ -79,7 +79,7 @@ def convolve(x, packed, bias, sizes, inside, places, steps, met, targets, planes
     """The convolution of the pieces from ``start`` to ``stop``: x (N, C, H, W), out (N, O, H', W')."""
     groups, depth, outputs, images, rows, high, across_in, pixel, step, first_row = sizes
     count, (_, _, down, across) = x.shape[0], out.shape
-    flat, result = x.reshape(-1), out.reshape(-1)
+    flat, result = in_line(x), in_line(out)
     each, wide, panels = high * across_in * pixel, (outputs + 15) // 16 * 16, (outputs + 63) // 64
     for piece in range(start, stop):
         first, some, top, lines = _pieces(piece, images, rows, count, down)
@@ -118,7 +118,7 @@ def convolve_panels(laid, weight, bias, sizes, places, steps, met, full, last, t
                      vectors, product, at, targets, k > 0)  # fmt: skip
         for i in range(images):
             turn_and_shift(product, i * positions * groups * wide + at, groups * wide, positions, columns,
-                           out.reshape(-1), (i * groups * outputs + channel) * positions, planes, 0, bias,
+                           in_line(out), (i * groups * outputs + channel) * positions, planes, 0, bias,
                            channel)  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def scatter(g, packed, sizes, inside, classes, places, steps, targets, planes, o
     """
     groups, depth, outputs, images, rows, high, across_in, pixel, step, first_row = sizes
     count, (_, _, down, across) = g.shape[0], out.shape
-    flat, result = g.reshape(-1), out.reshape(-1)
+    flat, result = in_line(g), in_line(out)
     each, wide, panels = high * across_in * pixel, (outputs + 15) // 16 * 16, (outputs + 63) // 64
     for piece in range(start, stop):
         first, some, top, lines = _pieces(piece, images, rows, count, down)
@@ -196,7 +196,7 @@ def scatter_panels(laid, weight, shape, sizes, full, last, classes, places, step
         at, channel = group * wide + 64 * panel, group * outputs + 64 * panel
         for i in range(images):
             turn(product, i * positions * groups * wide + at, groups * wide, positions, _panel(outputs, panel)[0],
-                 out.reshape(-1), (i * groups * outputs + channel) * positions, planes, 0)  # fmt: skip
+                 in_line(out), (i * groups * outputs + channel) * positions, planes, 0)  # fmt: skip
 
 
 @compiled
@@ -205,7 +205,7 @@ def lay_out_right(g, outputs, full, last, start, stop, right):
     count, channels, down, across = g.shape
     positions = down * across
     for i in range(start, stop):
-        _lay_out_right(g.reshape(-1), i, 0, positions, positions, channels // outputs, outputs, full, last, right,
+        _lay_out_right(in_line(g), i, 0, positions, positions, channels // outputs, outputs, full, last, right,
                        i * positions, count * positions)  # fmt: skip
 
 
@@ -250,8 +250,8 @@ def correlate_pieces(x, g, sizes, inside, places, steps, full, last, start, stop
         first, some, top, lines = _pieces(piece, images, rows, count, down)
         positions = lines * across
         for i in range(some):
-            _lay_out(x.reshape(-1), first + i, x.shape, sizes, top * step + first_row, inside, laid, i * each)
-            _lay_out_right(g.reshape(-1), first + i, top * across, positions, down * across, groups, outputs, full,
+            _lay_out(in_line(x), first + i, x.shape, sizes, top * step + first_row, inside, laid, i * each)
+            _lay_out_right(in_line(g), first + i, top * across, positions, down * across, groups, outputs, full,
                            last, right, i * positions, capacity)  # fmt: skip
         for index in range(groups * panels):
             group, panel = index // panels, index % panels

@@ -51,6 +51,25 @@ def poke(context: Any, array: Any, at: Any, value: Any) -> Any:
     return signature, generate
 
 
+@intrinsic
+def in_line(context: Any, array: Any) -> Any:
+    """The numbers of a contiguous array in one line. numba's ``reshape`` takes long to compile."""
+    result = types.Array(array.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        given, made = context.make_array(array)(context, builder, args[0]), context.make_array(result)(context, builder)
+        null = cgutils.get_null_value(given.meminfo.type)
+        shape, strides = (cgutils.pack_array(builder, [n]) for n in (given.nitems, given.itemsize))
+        made.meminfo, made.parent = null, cgutils.get_null_value(given.parent.type)
+        made.nitems, made.itemsize, made.data = given.nitems, given.itemsize, given.data
+        made.shape, made.strides = shape, strides
+        return made._getvalue()
+
+    if array.layout == "C":
+        return result(array), generate
+    return None
+
+
 def numbers_at(kind: Any) -> Any:
     """A function for compiled code: the numbers of this type at an address, for ``peek`` and ``poke``; how many there
     are is not known."""
