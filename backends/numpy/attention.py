@@ -17,8 +17,8 @@ from ..kernels import kernel
 from .kernels import OVERRIDES
 from .threads import share
 
-LEAST = 1 << 14
-"""Scores from which on this is faster than the generic body."""
+LEAST = 1 << 16
+"""Scores from which on this is faster than the generic body, which keeps the weights of so few for backward."""
 
 TILE = 1 << 16
 """Scores that a thread holds at a time."""
