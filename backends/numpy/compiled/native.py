@@ -163,6 +163,9 @@ class _Definition(ctypes.Structure):
                 ("doc", ctypes.c_char_p))  # fmt: skip
 
 
+_definitions: list[_Definition] = []
+"""All that were made: a builtin function reads its own when it goes, which may be after everything else."""
+
 _FASTCALL = 0x80
 _builtin = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
     ("PyCFunction_NewEx", ctypes.pythonapi)
@@ -215,6 +218,7 @@ class Kernel:
         with _lock:
             if codes not in self.known:
                 self.known[codes] = _Definition(self.name.encode(), self._address(codes), _FASTCALL, None)
+                _definitions.append(self.known[codes])
                 run: Any = self._other
                 for known in sorted(self.known):  # each passes on to the one before it what it does not take
                     run = _builtin(ctypes.addressof(self.known[known]), run, None)
