@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 
 import numpy as np
@@ -133,6 +134,24 @@ def test_numbers_that_stand_for_many(taken):
     wide, high = np.broadcast_to(x, (50, 130)), np.broadcast_to(y, (130, 70))
     check(products.multiply(wide, np.ascontiguousarray(high)), wide, high)
     check(products.multiply(np.ascontiguousarray(wide), high), wide, high)
+
+
+@pytest.mark.parametrize("turned", list(itertools.product([False, True], repeat=2)), ids=str)
+@pytest.mark.parametrize("beta", [0.0, 1.0])
+def test_by_address(turned, beta):
+    """As BLAS is called."""
+    whole, single, place = ctypes.c_int64, ctypes.c_float, ctypes.c_void_p
+    kinds = [*[ctypes.c_int] * 3, *[whole] * 3, single, place, whole, place, whole, single, place, whole]
+    sgemm = ctypes.CFUNCTYPE(None, *kinds)(products.sgemm())
+    for rows, columns, depth in [(128, 128, 32), (128, 32, 128), (1, 1, 1), (37, 131, 300), (5, 64, 17)]:
+        x, y = (matrix(*n, "columns" if t else "rows", 1) for n, t in
+                zip([(rows, depth), (depth, columns)], turned, strict=True))  # fmt: skip
+        out = matrix(rows, columns, "rows", 3)
+        added = beta * out.astype(np.float64)
+        sgemm(101, *(112 if t else 111 for t in turned), rows, columns, depth, 1.0, x.ctypes.data,
+              rows if turned[0] else depth, y.ctypes.data, depth if turned[1] else columns, beta, out.ctypes.data,
+              columns)  # fmt: skip
+        check(out, x, y, added)
 
 
 def test_what_is_left_to_blas(monkeypatch):

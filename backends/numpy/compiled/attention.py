@@ -9,7 +9,8 @@ import numpy as np
 from ...kernels import kernel
 from ..first_use import load, worth
 from ..kernels import OVERRIDES
-from ..threads import sgemm_address, share
+from ..threads import share
+from .products import sgemm
 from .workspace import workspace
 
 _FLOAT32 = np.dtype(np.float32)
@@ -97,7 +98,7 @@ def attention(
     else:
         out = np.empty(shape, np.float32)
     sums = np.empty((batches, heads, queries, 1), np.float32)
-    run, blas, flat = load("attention").forward, sgemm_address(), sums.reshape(-1)
+    run, blas, flat = load("attention").forward, sgemm(), sums.reshape(-1)
     sizes = (heads, queries, k.shape[2], q.shape[3], v.shape[3])
     tile = _tile(queries, k.shape[2])
     given = (_at(q), _at(k), _at(v), _mask_at(mask, (*shape[:3], k.shape[2])), _at(out), flat)
@@ -133,7 +134,7 @@ def attention_gradient(
     g, q, k, v, out = _rows(g), _rows(q), _rows(k), _rows(v), _rows(out)
     batches, heads, queries, _ = q.shape
     made = tuple(np.empty_like(a, order="K") for a in (q, k, v))
-    run, blas, flat = load("attention").backward, sgemm_address(), np.ascontiguousarray(sums).reshape(-1)
+    run, blas, flat = load("attention").backward, sgemm(), np.ascontiguousarray(sums).reshape(-1)
     sizes = (heads, queries, k.shape[2], q.shape[3], v.shape[3])
     tile = _tile(queries, k.shape[2])
     given = (_at(q), _at(k), _at(v), _mask_at(mask, (*q.shape[:3], k.shape[2])), _at(out), _at(g), *map(_at, made))

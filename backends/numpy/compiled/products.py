@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from .. import products
 from ..first_use import EVERY_SIZE, load
-from ..threads import count, share
+from ..threads import count, sgemm_address, share
 
 _FLOAT32 = np.dtype(np.float32)
 _BYTES = 4
@@ -26,6 +27,7 @@ takes sooner."""
 _WORTH_SHARING = 1 << 22
 """Multiplications from which on a second thread pays."""
 
+_PLAIN, _CBLAS = 0, 1
 _NOTHING, _RESULT, _BIAS = 0, 1, 2
 _no_row = np.zeros(1, np.float32)
 _mine = threading.local()
@@ -43,7 +45,16 @@ def _suits() -> bool:
 def _kernel() -> tuple[Any, int]:
     """The kernel and the address that it takes."""
     module = load("gemm")
-    return module.multiply, module.address()
+    return module.multiply, module.address(_PLAIN)
+
+
+@functools.cache
+def sgemm() -> int:
+    """The address that compiled code calls for small products: of the kernel, or of BLAS.
+
+    One of 128x128x32 with the right matrix by columns takes two thirds of the time. Windows has threads with small
+    stacks, which the kernel's panels would need checks for."""
+    return load("gemm").address(_CBLAS) if _suits() and os.name != "nt" else sgemm_address()
 
 
 def _pays(rows: int, columns: int, by_rows: bool, work: int) -> bool:

@@ -20,6 +20,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .blas import TRANSPOSED
 from .jit import compiled, inlined
 
 SUITS = bool(binding.get_host_cpu_features().get("avx512f", False))
@@ -312,11 +313,42 @@ def _product(m, n, k, a, a_row, a_column, b, b_row, b_column, added, added_pitch
 
 
 _FORM = ir.FunctionType(ir.VoidType(), [_I64] * 14)
+_PLACE = _F32.as_pointer()
+_CBLAS = ir.FunctionType(
+    ir.VoidType(), [_I32, _I32, _I32, _I64, _I64, _I64, _F32, _PLACE, _I64, _PLACE, _I64, _F32, _PLACE, _I64]
+)
+
+
+def _as_cblas(module: Any, product: Any) -> Any:
+    """A function that takes what ``cblas_sgemm`` does for matrices by rows, if alpha is 1 and beta 0 or 1. Panels are
+    laid out on the stack, one at a time."""
+    function = ir.Function(module, _CBLAS, module.get_unique_name("sgemm"))
+    function.linkage = "internal"
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    _, turned_a, turned_b, m, n, k, _, a, a_pitch, b, b_pitch, beta, c, pitch = function.args
+    panels = builder.alloca(ir.IntType(8), size=_I64(DEPTH * PANEL * _BYTES))
+    panels.align = LANES * _BYTES
+
+    def steps(turned: Any, pitch: Any) -> tuple[Any, Any]:
+        pitch, turned = builder.mul(pitch, _I64(_BYTES)), builder.icmp_signed("==", turned, _I32(TRANSPOSED))
+        return builder.select(turned, _I64(_BYTES), pitch), builder.select(turned, pitch, _I64(_BYTES))
+
+    a_steps, b_steps, pitch = steps(turned_a, a_pitch), steps(turned_b, b_pitch), builder.mul(pitch, _I64(_BYTES))
+    a, b, c, panels = (builder.ptrtoint(place, _I64) for place in (a, b, c, panels))
+    adds = builder.fcmp_unordered("!=", beta, ir.Constant(_F32, 0.0))
+    with cgutils.for_range_slice(builder, _I64(0), n, _I64(PANEL), _I64) as (first, _):
+        left = builder.sub(n, first)
+        columns = builder.select(builder.icmp_signed("<", left, _I64(PANEL)), left, _I64(PANEL))
+        right, out = builder.add(b, builder.mul(first, b_steps[1])), builder.add(c, builder.mul(first, _I64(_BYTES)))
+        added = builder.select(adds, out, _I64(0))
+        builder.call(product, [m, columns, k, a, *a_steps, right, *b_steps, added, pitch, out, pitch, panels])
+    builder.ret_void()
+    return function
 
 
 @intrinsic
-def _address(context: Any) -> Any:
-    """Where `_product` begins: as a function that any compiled code may call."""
+def _address(context: Any, form: Any) -> Any:
+    """Where `_product` begins, as a function that any compiled code may call: as it is, or as CBLAS has it."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         def product(m, n, k, a, a_row, a_column, b, b_row, b_column, added, added_pitch, c, pitch, panels):
@@ -326,20 +358,25 @@ def _address(context: Any) -> Any:
         context.active_code_library.add_linking_library(made.library)
         function = ir.Function(builder.module, _FORM, builder.module.get_unique_name("product"))
         function.linkage = "internal"
+        function.attributes.add("noinline")
         inside = ir.IRBuilder(function.append_basic_block("entry"))
         about = made.fndesc
         callee = context.declare_function(builder.module, about)
         context.call_conv.call_function(inside, callee, about.restype, about.argtypes, function.args)
         inside.ret_void()
-        return builder.ptrtoint(function, _I64)
+        plain, cblas = (builder.ptrtoint(f, _I64) for f in (function, _as_cblas(builder.module, function)))
+        return builder.select(builder.icmp_signed("==", args[0], _I64(PLAIN)), plain, cblas)
 
-    return types.int64(), generate
+    return types.int64(types.int64), generate
+
+
+PLAIN, CBLAS = 0, 1
 
 
 @compiled
-def address():
-    """Where the product is, for `multiply`."""
-    return _address()
+def address(form):
+    """Where the product is, for `multiply` (`PLAIN`) or for who calls ``sgemm`` by its address (`CBLAS`)."""
+    return _address(form)
 
 
 @intrinsic
