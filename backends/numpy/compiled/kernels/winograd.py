@@ -24,7 +24,7 @@ import numpy as np
 
 from .blocks import multiply, turn, turn_and_shift
 from .jit import compiled
-from .lanes import LANES, transform
+from .lanes import LANES, in_line, transform
 
 KERNEL_TRANSFORM = np.array(
     [[2, 0, 0], [5 / 6, 5 / 6, 5 / 6], [5 / 6, -5 / 6, 5 / 6], [32 / 15, 16 / 15, 8 / 15], [1 / 15, -2 / 15, 4 / 15],
@@ -79,7 +79,7 @@ def _surround(x, image, sizes, inside, surrounded):
     _, channels, height, width = x.shape
     to = (sizes[5] * (4 * sizes[3] + 2) + sizes[6]) * _whole(channels)
     positions = height * width
-    turn(x.reshape(-1), image * channels * positions, positions, channels, positions, surrounded, to, inside, 0)
+    turn(in_line(x), image * channels * positions, positions, channels, positions, surrounded, to, inside, 0)
 
 
 @compiled
@@ -193,7 +193,7 @@ def convolve(x, kernels, bias, sizes, inside, places, targets, steps, planes, ou
                          e * _plane(count * wide) + 64 * panel, targets, False)  # fmt: skip
         for i in range(some):
             _product_of(sums, count, wide, down, across, i * each, product)
-            _write(product, out.shape, wide, outputs, 4 * across, out.reshape(-1), first + i, 0, planes, bias)
+            _write(product, out.shape, wide, outputs, 4 * across, in_line(out), first + i, 0, planes, bias)
 
 
 @compiled
@@ -212,7 +212,7 @@ def convolve_blocks(tiles, weight, turned, bias, sizes, table, places, targets, 
                      e * _plane(inputs * wide), wide // 16, sums, e * _plane(count * 32), targets, False)  # fmt: skip
         for i in range(images):
             _product_of(sums, count, 32, down, across, i * each, product)
-            _write(product, out.shape, 32, min(32, outputs - 32 * block), 4 * across, out.reshape(-1), i, 32 * block,
+            _write(product, out.shape, 32, min(32, outputs - 32 * block), 4 * across, in_line(out), i, 32 * block,
                    planes, bias)  # fmt: skip
 
 
@@ -222,7 +222,7 @@ def _lay_out_outputs(g, image, sizes, inside, product, first, sums):
     _, outputs, height, width = g.shape
     down, across = sizes[2:4]
     positions = height * width
-    turn(g.reshape(-1), image * outputs * positions, positions, outputs, positions, product, 0, inside, 0)
+    turn(in_line(g), image * outputs * positions, positions, outputs, positions, product, 0, inside, 0)
     _sums_of(product, down, across, first, sums, _count(sizes), outputs)
 
 
