@@ -40,6 +40,33 @@ def test_a_second_process_loads_what_the_first_compiled(tmp_path):
     assert again.stdout == runs[0].stdout
 
 
+ON_ANOTHER_PYTHON = """
+import sys
+import numpy as np
+from nnlite.backends.numpy.compiled import native
+native.layouts_fit = lambda: False
+import nnlite
+
+x = nnlite.linspace(-3, 3, 60000).reshape(300, 200).requires_grad_()
+y = nnlite.nn.functional.layer_norm(nnlite.nn.functional.gelu(x), (200,)).softmax(1) @ nnlite.eye(200)
+(y * nnlite.arange(200.0)).sum().backward()
+np.save(sys.argv[1], np.stack([y.detach().numpy(), x.grad.numpy()]))
+print(type(native.Kernels("rows").softmax).__name__)
+"""
+
+
+def test_where_objects_lie_otherwise_numba_calls_the_kernels(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "NNLITE_COMPILED": "all"}
+    results = []
+    for program in (ON_ANOTHER_PYTHON, ON_ANOTHER_PYTHON.replace("native.layouts_fit = lambda: False\n", "")):
+        file = str(tmp_path / f"{len(results)}.npy")
+        command = [sys.executable, "-c", program, file]
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        results.append((run.stdout.strip(), np.load(file)))
+    assert "Dispatcher" in results[0][0]
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-4, atol=1e-5)
+
+
 class Other(np.ndarray):
     pass
 

@@ -139,8 +139,8 @@ class _Machine:
         self.llvm, self.engine = llvm, llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         self.name = hashlib.sha256(f"{name} {features}".encode()).hexdigest()[:8]
         self.objects: list[Any] = []
-        llvm.add_symbol("nnlite.ndarray", id(np.ndarray))
-        llvm.add_symbol("nnlite.float32", id(np.float32))
+        for known in (np.ndarray, np.float32, OverflowError, RuntimeError):
+            llvm.add_symbol(f"nnlite.{known.__name__}", id(known))  # numba has names of its own for exceptions
 
     def has(self, symbols: list[str]) -> bool:
         return all(self.llvm.address_of_symbol(symbol) for symbol in symbols)

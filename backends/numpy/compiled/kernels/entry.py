@@ -96,8 +96,7 @@ class _Entry:
     def _whole(self, argument: Any) -> Any:
         indexed = self.python("PyIndex_Check", _I32, argument)
         self.need(self.builder.icmp_signed("!=", indexed, _I32(0)))
-        overflow = self.builder.load(self.builder.bitcast(self.known("PyExc_OverflowError"), _ANY.as_pointer()))
-        value = self.python("PyNumber_AsSsize_t", _I64, argument, overflow)
+        value = self.python("PyNumber_AsSsize_t", _I64, argument, self.known("nnlite.OverflowError"))
         self._no_error(value, self.builder.icmp_signed("==", value, _I64(-1)))
         return value
 
@@ -196,9 +195,8 @@ def entry(context: Any, name: str, codes: tuple[str, ...], compiled: Any) -> Any
     status, value = context.call_conv.call_function(builder, callee, about.restype, about.argtypes, values)
     made.python("PyEval_RestoreThread", ir.VoidType(), thread)
     with builder.if_then(status.is_error, likely=False):
-        error = builder.load(builder.bitcast(made.known("PyExc_RuntimeError"), _ANY.as_pointer()))
         text = context.insert_const_string(made.module, f"the compiled kernel {name} failed")
-        made.python("PyErr_SetString", ir.VoidType(), error, text)
+        made.python("PyErr_SetString", ir.VoidType(), made.known("nnlite.RuntimeError"), text)
         builder.branch(made.failed)
     builder.ret(made.result(value, about.restype))
     made.finish(made.function.args)
