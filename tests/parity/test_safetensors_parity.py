@@ -80,10 +80,18 @@ def test_dtypes_that_we_lack(name, tmp_path):
 
 
 def test_values_that_no_dtype_of_ours_holds(tmp_path):
-    theirs.save_file({"x": torch.ones(2, dtype=torch.uint64)}, tmp_path / "x")
+    theirs.save_file({"x": torch.ones(2, dtype=torch.uint8).view(torch.float4_e2m1fn_x2)}, tmp_path / "x")
     for widen in False, True:
-        with pytest.raises(TypeError, match="U64"):
+        with pytest.raises(TypeError, match="F4"):
             ours.load_file(tmp_path / "x", widen=widen)
+
+
+def test_uint64_both_ways(tmp_path):
+    values = [[1, 2**63 + 1], [0, 2**64 - 1]]
+    theirs.save_file({"x": torch.tensor(values, dtype=torch.uint64)}, tmp_path / "a")
+    ours.save_file({"x": nnlite.tensor(values, dtype=nnlite.uint64)}, tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert ours.load_file(tmp_path / "a")["x"].tolist() == theirs.load_file(tmp_path / "b")["x"].tolist() == values
 
 
 def tied(module):
