@@ -20,12 +20,14 @@ import gc
 import importlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ VARIANTS = {COMPILED: "nnlite", ALONE: "nnlite", TORCH: "torch"}
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMITS = Path(__file__).with_name("limits.json")
-SLACK = 1.5
+SLACK, TRIES = 1.5, 4
 
 GROWTH: dict[str, tuple[str, str, list[int]]] = {
     "batch": ("MLP 784-256-256-10, batch 256, SGD", "batch", [64, 256, 1024]),
@@ -248,18 +250,34 @@ def _size(module: str, package: str | None) -> int:
     )
 
 
-def check(results: dict[str, Any]) -> list[str]:
-    """What is more than SLACK times slower, beside PyTorch, than ``limits.json`` says; the best round counts."""
+def check(results: dict[str, Any], measure_again: Callable[[str], dict[str, Any]]) -> list[str]:
+    """What is slower than `SLACK` times the ratios of limits.json, in the best of all rounds.
+
+    What seems to be is measured again, up to `TRIES` times: another program may have had the processor.
+    """
     limits = json.loads(LIMITS.read_text())
-    slow = []
-    for name, rows in results.items():
-        for variant, limit in limits.get(name, {}).items():
-            best = rows[variant]["spread"][0] if variant in rows else 0
-            if best > SLACK * limit:
-                slow.append(
-                    f"{name}, {variant}: {best:.2f} of PyTorch's time, {limit:.2f} when limits.json was written"
-                )
-    return slow
+    for _ in range(TRIES):
+        slow = too_slow(results, limits)
+        if not slow:
+            break
+        for name in dict.fromkeys(name for name, _, _ in slow):
+            for variant, row in measure_again(name).items():
+                spread = results[name][variant]["spread"]
+                spread[0] = min(spread[0], row["spread"][0])
+    return [
+        f"{name}, {variant}: {ratio:.2f} of PyTorch's time, {limits[name][variant]:.2f} when limits.json was written"
+        for name, variant, ratio in too_slow(results, limits)
+    ]
+
+
+def too_slow(results: dict[str, Any], limits: dict[str, Any]) -> list[tuple[str, str, float]]:
+    """Workload, variant and best ratio."""
+    best = {(name, v): row["spread"][0] for name, rows in results.items() for v, row in rows.items() if v != TORCH}
+    return [
+        (name, variant, ratio)
+        for (name, variant), ratio in best.items()
+        if ratio > SLACK * limits.get(name, {}).get(variant, math.inf)
+    ]
 
 
 def main() -> int:
@@ -287,6 +305,9 @@ def main() -> int:
         return 0
     from workloads import WORKLOADS
 
+    def again(name: str) -> dict[str, Any]:
+        return rounds_of(name, options.variants, 1, options.threads, options.seconds)
+
     names = [n for n in WORKLOADS if not options.words or any(word.lower() in n.lower() for word in options.words)]
     print(heading(options.variants), flush=True)
     results = {}
@@ -308,7 +329,7 @@ def main() -> int:
         rows = [heading(options.variants), *(line(name, rows) for name, rows in results.items())]
         text = f"`python benchmarks/training.py`: {about}\n\n" + "\n".join(rows) + "\n\n" + "\n".join(summary)
         write_section(options.markdown, f"Training steps, threads: {options.threads}", text)
-    slow = check(results) if options.check else []
+    slow = check(results, again) if options.check else []
     print("\n".join(slow), file=sys.stderr)
     return bool(slow)
 
