@@ -66,8 +66,8 @@ _current = _Current()
 
 
 def running() -> Any:
-    """What stands for the backward that is running in this thread."""
-    return _Run(_current.walks[-1])
+    """What stands for the backward that is running in this thread. It can be referred to weakly."""
+    return _current.walks[-1]
 
 
 def gradient_of(edge: Any) -> Any:
@@ -105,26 +105,11 @@ def added_up(node: Any, like: Any) -> Any:
     return total if key in walk.owned and type(total) is type(like) and total.dtype == like.dtype else None
 
 
-class _Run:
-    """A running backward; equal for the same one."""
-
-    __slots__ = ("walk",)
-
-    def __init__(self, walk: Any) -> None:
-        self.walk = walk
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Run) and self.walk is other.walk
-
-    def __hash__(self) -> int:
-        return id(self.walk)
-
-
 def reachable(run: Any) -> set[int]:
     """The ``seq`` of the nodes that a backward visits."""
-    wanted = run.walk.wanted
+    wanted = run.wanted
     seen: set[int] = set()
-    stack = [node for node, _ in run.walk.roots]
+    stack = [node for node, _ in run.roots]
     while stack:
         node = stack.pop()
         if node is not None and node.seq not in seen:
@@ -137,7 +122,9 @@ def reachable(run: Any) -> set[int]:
 class _Walk:
     """The state of one backward walk."""
 
-    __slots__ = ("at", "catch", "caught", "create", "heap", "owned", "pending", "retain", "roots", "wanted")
+    __slots__ = (
+        "__weakref__", "at", "catch", "caught", "create", "heap", "owned", "pending", "retain", "roots", "wanted",
+    )  # fmt: skip
 
     def __init__(
         self, roots: list[tuple[Any, Any]], retain: bool, create: bool, wanted: set[int] | None, catch: set[int]

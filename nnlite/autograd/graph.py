@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from .._core import engine, saved
 from .._core.node import GraphNode as Node
@@ -195,7 +196,8 @@ def register_multi_grad_hook(tensors: Any, fn: Callable[..., Any], *, mode: str 
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
     tensors = tuple(tensors)
     lock = threading.Lock()
-    state: dict[Any, tuple[list[Any], int]] = {}
+    # By the backward that runs, which is not to be kept when it has ended.
+    state: WeakKeyDictionary[Any, tuple[list[Any], int]] = WeakKeyDictionary()
     nodes = [node_of(t) for t in tensors]
 
     def seen(index: int, g: Any) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.binding as binding
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -22,9 +21,6 @@ from numba.extending import intrinsic
 
 from .blas import TRANSPOSED
 from .jit import compiled, inlined
-
-SUITS = bool(binding.get_host_cpu_features().get("avx512f", False))
-"""Whether the processor has the vectors and registers that these tiles are made for."""
 
 LANES, VECTORS, ROWS = 16, 4, 6
 PANEL = LANES * VECTORS
