@@ -15,6 +15,7 @@ from ..first_use import load, worth
 from ..kernels import OVERRIDES
 from ..threads import count, share
 from .geometry import Ints, Pads, Shape, gather, scatter, tiled, whole
+from .kernels.sizes import ROWS
 from .workspace import workspace, zeros
 
 _FLOAT32 = np.dtype(np.float32)
@@ -150,7 +151,7 @@ def _direct(x: Any, weight: Any, shift: Any, shape: Shape, plan: _Plan, out: np.
         def of_panels(start: int, stop: int) -> None:
             module.convolve_panels(
                 laid, flat, shift, found.sizes, found.places, found.steps, found.met, full, last, found.targets,
-                found.planes, out, start, stop, _columns("packed", 64 * module.ROWS, outputs), product,
+                found.planes, out, start, stop, _columns("packed", 64 * ROWS, outputs), product,
             )  # fmt: skip
 
         share(panels, of_panels)
@@ -265,11 +266,11 @@ def _direct_weight(x: Any, g: Any, shape: Shape, out: np.ndarray) -> None:
         positions = len(x) * math.prod(found.out)
 
         def of_panels(start: int, stop: int) -> None:
-            total = workspace("total", 64 * module.ROWS)
+            total = workspace("total", 64 * ROWS)
             module.correlate(laid, right, found.sizes, found.met, found.steps, found.places, positions, full, last,
                              planes, total, flat, start, stop)  # fmt: skip
 
-        share(panels * -(-found.met // module.ROWS), of_panels)
+        share(panels * -(-found.met // ROWS), of_panels)
         return
 
     def part(start: int, stop: int, total: np.ndarray) -> None:

@@ -1,1 +1,2 @@
-"""The compiled kernels themselves. These files import numba; they are imported when a kernel first runs."""
+"""The compiled kernels themselves. These files (but ``sizes``) import numba; they are imported when a
+kernel is compiled."""

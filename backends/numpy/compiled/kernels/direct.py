@@ -16,11 +16,9 @@ import numpy as np
 from .blocks import multiply, turn, turn_and_shift
 from .jit import compiled
 from .lanes import in_line, poke
+from .sizes import ROWS
 
 _0 = np.float32(0)
-
-ROWS = 480
-"""Rows of a panel of the gradient of the kernels that are summed up at a time."""
 
 
 @compiled
