@@ -37,37 +37,40 @@ def matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.nd
         if x.ndim >= 3 and y.ndim >= 3 and x.size * y.shape[-1] > _BLAS_SHARES and count() > 1:
             return _batch(x, y, out)
         return np.matmul(x, y, out) if out is not None else np.matmul(x, y)
-    rows, inner = x.shape
-    columns = y.shape[1]
-    work = rows * inner * columns
+    work = x.size * y.shape[1]
     if work >= fast_from:
         made: np.ndarray | None = fast(x, y, out)
         if made is not None:
             return made
-    alone_from = _BLAS_SHARES_VECTORS if rows == 1 or columns == 1 else _BLAS_SHARES
-    if work <= alone_from or count() == 1 or x.dtype.kind not in "fc" or x.shape[1] != y.shape[0]:
-        # For two matrices ``dot`` calls the same routine with less ado: 0.4 us in place of 1.0 for 3x3.
-        return x.dot(y) if out is None else np.matmul(x, y, out)
-    if work < _WORTH_SHARING:
-        with alone():
-            return x.dot(y) if out is None else np.matmul(x, y, out)
-    return _shared(x, y, out, None)
+    return _by_blas(x, y, out, None, work)
 
 
 def affine(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     """``x @ y + bias`` of matrices and a row. Each thread adds the bias to what it has computed."""
-    if bias is not None and x.shape[0] * y.size >= fast_from:
+    if bias is None:
+        return matmul(x, y)
+    work = x.size * y.shape[1]
+    if work >= fast_from:
         made: np.ndarray | None = fast(x, y, None, bias)
         if made is not None:
             return made
-    if bias is not None and count() > 1 and x.dtype is y.dtype is bias.dtype and x.dtype.kind in "fc":
-        work = x.shape[0] * y.size
-        if work >= _WORTH_SHARING:
-            return _shared(x, y, None, bias)
-    out = matmul(x, y)
+    return _by_blas(x, y, None, bias, work)
+
+
+def _by_blas(x: np.ndarray, y: np.ndarray, out: np.ndarray | None, bias: np.ndarray | None, work: int) -> np.ndarray:
+    """By BLAS, with one thread or shared out."""
+    alone_from = _BLAS_SHARES_VECTORS if x.shape[0] == 1 or y.shape[1] == 1 else _BLAS_SHARES
+    if work <= alone_from or count() == 1 or x.dtype.kind not in "fc" or x.shape[1] != y.shape[0]:
+        # For two matrices ``dot`` calls the same routine with less ado: 0.4 us in place of 1.0 for 3x3.
+        made = x.dot(y) if out is None else np.matmul(x, y, out)
+    elif work < _WORTH_SHARING:
+        with alone():
+            made = x.dot(y) if out is None else np.matmul(x, y, out)
+    else:
+        return _shared(x, y, out, bias)
     if bias is not None:
-        out += bias
-    return out
+        made += bias
+    return made
 
 
 def _shared(x: np.ndarray, y: np.ndarray, out: np.ndarray | None, bias: np.ndarray | None) -> np.ndarray:
