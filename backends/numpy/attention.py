@@ -105,7 +105,9 @@ def _fits(q: Any, k: Any, v: Any, *others: Any) -> bool:
     return q.dtype.char in "fd" and all(a.dtype is q.dtype for a in (k, v, *others))
 
 
-def _takes(q: Any, k: Any, v: Any, mask: Any, *, dropout: float, **others: Any) -> bool:
+def _takes(
+    q: Any, k: Any, v: Any, mask: Any, *, scale: float, causal: bool, dropout: float, seed: int, counter: int
+) -> bool:
     return not dropout and _fits(q, k, v) and (mask is None or mask.dtype.kind == "b" or mask.dtype is q.dtype)
 
 
@@ -153,9 +155,22 @@ def _weighted(q: Any, k: Any, v: Any, mask: Any, out: Any, sums: Any, rows: slic
 
 
 def _takes_gradient(
-    g: Any, q: Any, k: Any, v: Any, mask: Any, out: Any, sums: Any, weights: Any, *, dropout: float, wanted: bool,
-    **others: Any,
-) -> bool:  # fmt: skip
+    g: Any,
+    q: Any,
+    k: Any,
+    v: Any,
+    mask: Any,
+    out: Any,
+    sums: Any,
+    weights: Any,
+    *,
+    scale: float,
+    causal: bool,
+    dropout: float,
+    seed: int,
+    counter: int,
+    wanted: bool,
+) -> bool:
     return weights is None and not dropout and not wanted and _fits(q, k, v, g, out)
 
 

@@ -24,14 +24,29 @@ ROWS, KEYS = 128, 512
 At = tuple[int, ...]
 
 
-def _takes(q: Any, k: Any, v: Any, mask: Any, *, dropout: float, **others: Any) -> bool:
+def _takes(
+    q: Any, k: Any, v: Any, mask: Any, *, scale: float, causal: bool, dropout: float, seed: int, counter: int
+) -> bool:
     return worth(q.size * k.shape[2], LEAST) and not dropout and _fits(q, k, v, mask)
 
 
 def _takes_gradient(
-    g: Any, q: Any, k: Any, v: Any, mask: Any, out: Any, sums: Any, weights: Any, *, dropout: float, wanted: bool,
-    **others: Any,
-) -> bool:  # fmt: skip
+    g: Any,
+    q: Any,
+    k: Any,
+    v: Any,
+    mask: Any,
+    out: Any,
+    sums: Any,
+    weights: Any,
+    *,
+    scale: float,
+    causal: bool,
+    dropout: float,
+    seed: int,
+    counter: int,
+    wanted: bool,
+) -> bool:
     return worth(q.size * k.shape[2], LEAST) and not dropout and not wanted and _fits(q, k, v, mask, g, out)
 
 
