@@ -114,7 +114,7 @@ def test_other_layouts(layout, every_size, ran):
     raw._a = q  # as an operation's view has it
     found = attend(raw, raw, raw).numpy()
     copy = nnlite.tensor(q.astype(np.float64))
-    assert ran == ["forward"]
+    assert set(ran) == {"forward"}  # once in each thread
     np.testing.assert_allclose(found, attend(copy, copy, copy).numpy(), rtol=1e-5, atol=TOLERANCE)
 
 

@@ -13,9 +13,10 @@ from ...kernels import kernel
 from .. import first_use
 from ..first_use import load, worth
 from ..kernels import OVERRIDES
-from ..threads import count, share
+from ..threads import count
 from .geometry import Ints, Pads, Shape, gather, scatter, tiled, whole
 from .kernels.sizes import ROWS
+from .team import share
 from .workspace import workspace, zeros
 
 _FLOAT32 = np.dtype(np.float32)

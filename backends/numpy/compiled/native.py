@@ -139,6 +139,10 @@ class _Machine:
         self.llvm, self.engine = llvm, llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         self.name = hashlib.sha256(f"{name} {features}".encode()).hexdigest()[:8]
         self.objects: list[Any] = []
+        self.target = machine
+        self.recording = (ctypes.c_void_p * 2)()
+        """The thread whose calls are written down, and where (``team.py``)."""
+        llvm.add_symbol("nnlite.recording", ctypes.addressof(self.recording))
         for known in (np.ndarray, np.float32, OverflowError, RuntimeError):
             llvm.add_symbol(f"nnlite.{known.__name__}", id(known))  # numba has names of its own for exceptions
 
@@ -152,8 +156,16 @@ class _Machine:
         self.engine.finalize_object()
         return int(self.engine.get_function_address(symbol))
 
+    def compile(self, text: str, names: tuple[str, ...]) -> list[int]:
+        """The addresses of functions in LLVM's language."""
+        module = self.llvm.parse_assembly(text)
+        module.triple, module.data_layout = self.llvm.get_process_triple(), str(self.target.target_data)
+        self.engine.add_module(module)
+        self.engine.finalize_object()
+        return [int(self.engine.get_function_address(name)) for name in names]
 
-_machine = functools.cache(_Machine)
+
+machine = functools.cache(_Machine)
 
 
 class _Definition(ctypes.Structure):
@@ -166,10 +178,16 @@ class _Definition(ctypes.Structure):
 _definitions: list[_Definition] = []
 """All that were made: a builtin function reads its own when it goes, which may be after everything else."""
 
-_FASTCALL = 0x80
-_builtin = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
+NO_ARGUMENTS, _FASTCALL = 0x04, 0x80
+_new_builtin = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
     ("PyCFunction_NewEx", ctypes.pythonapi)
 )
+
+
+def builtin(name: str, address: int, kind: int, given: Any) -> Any:
+    """A builtin function of Python, whose code gets an object before the arguments."""
+    _definitions.append(_Definition(name.encode(), address, kind, None))
+    return _new_builtin(ctypes.addressof(_definitions[-1]), given, None)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -221,7 +239,7 @@ class Kernel:
                 _definitions.append(self.known[codes])
                 run: Any = self._other
                 for known in sorted(self.known):  # each passes on to the one before it what it does not take
-                    run = _builtin(ctypes.addressof(self.known[known]), run, None)
+                    run = _new_builtin(ctypes.addressof(self.known[known]), run, None)
                 self.run = run
         if getattr(_again, "on", False):
             raise TypeError(f"{self.file}.{self.name} was not compiled for these arguments: {codes}")
@@ -232,16 +250,16 @@ class Kernel:
             _again.on = False
 
     def _address(self, codes: tuple[str, ...]) -> int:
-        machine = _machine()
+        loader = machine()
         key = f"{self.file}.{self.name}.{'-'.join(codes)}"
-        name = f"{_short(key)}.{machine.name}.kernel"
+        name = f"{_short(key)}.{loader.name}.kernel"
         code = self._kept_code(name)
         symbol = "nnlite." + key
         if code is None:
             announce()
             code, needs = compiler().machine_code(_function(self.file, self.name), codes, symbol)
             _keep(name, {"stamp": _stamp(self.file), "needs": needs}, code)
-        return machine.load(code, symbol)
+        return loader.load(code, symbol)
 
     def _kept_code(self, name: str) -> bytes | None:
         path = folder()
@@ -254,9 +272,9 @@ class Kernel:
             return None
         if about["stamp"] != _stamp(self.file) or about["size"] != len(code):
             return None
-        if not _machine().has(about["needs"]):
+        if not machine().has(about["needs"]):
             compiler()  # numba brings functions of its own
-        return code if _machine().has(about["needs"]) else None
+        return code if machine().has(about["needs"]) else None
 
 
 def _short(key: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from ...kernels import kernel
 from ..first_use import load, worth
 from ..kernels import OVERRIDES
-from ..threads import share
+from .team import share
 from .workspace import workspace
 
 _FLOAT32 = np.dtype(np.float32)

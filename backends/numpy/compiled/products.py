@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 from typing import Any
 
 import numpy as np
 
 from .. import products
 from ..first_use import EVERY_SIZE, load
-from ..threads import count, sgemm_address, share
+from ..threads import count, sgemm_address
+from .team import share
+from .workspace import workspace
 
 _FLOAT32 = np.dtype(np.float32)
 _BYTES = 4
@@ -30,7 +31,6 @@ _WORTH_SHARING = 1 << 22
 _PLAIN, _CBLAS = 0, 1
 _NOTHING, _RESULT, _BIAS = 0, 1, 2
 _no_row = np.zeros(1, np.float32)
-_mine = threading.local()
 
 
 @functools.cache
@@ -91,22 +91,25 @@ def multiply(
     by_rows = rows >= columns
     length, unit = (rows, _ROWS) if by_rows else (columns, _PANEL)
     if work < _WORTH_SHARING or count() == 1:
-        run(address, x, y, row, result, added, by_rows, 0, length, _workspace())
+        run(address, x, y, row, result, added, by_rows, 0, length, workspace("panels of a product", _WORKSPACE))
         return result
 
     def part(start: int, stop: int) -> None:
-        run(address, x, y, row, result, added, by_rows, start * unit, min(stop * unit, length), _workspace())
+        run(
+            address,
+            x,
+            y,
+            row,
+            result,
+            added,
+            by_rows,
+            start * unit,
+            min(stop * unit, length),
+            workspace("panels of a product", _WORKSPACE),
+        )
 
     share(-(-length // unit), part)
     return result
-
-
-def _workspace() -> np.ndarray:
-    """This thread's."""
-    kept: np.ndarray | None = getattr(_mine, "kept", None)
-    if kept is None:
-        kept = _mine.kept = np.empty(_WORKSPACE, np.float32)
-    return kept
 
 
 def _holds(out: np.ndarray, x: np.ndarray, y: np.ndarray) -> bool:

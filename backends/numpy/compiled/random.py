@@ -10,7 +10,7 @@ import numpy as np
 from ..first_use import load, worth
 from ..namespace import random_bits as numpy_bits
 from ..namespace import xp
-from ..threads import share
+from .team import share
 
 LEAST = 1 << 13
 """Words of 32 bits from which on compiled code pays."""

@@ -12,7 +12,7 @@ from ..first_use import load, worth
 from ..kernels import OVERRIDES
 from ..products import matmul
 from ..recurrent import gradients
-from ..threads import share
+from .team import share
 from .workspace import workspace
 
 _FLOAT32 = np.dtype(np.float32)

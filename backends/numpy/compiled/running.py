@@ -11,7 +11,8 @@ import numpy as np
 from ...kernels import kernel
 from ..first_use import load, worth
 from ..kernels import OVERRIDES
-from ..threads import share
+from ..threads import share as share_calls
+from .team import share
 
 LEAST = 1 << 12
 """Numbers from which on compiled kernels pay for loading numba, along an axis whose neighbours lie apart in memory."""
@@ -124,7 +125,7 @@ def logcumsumexp(x: np.ndarray, *, axis: int) -> np.ndarray:
     out = np.empty(x.shape, np.float32)
     source, target = np.ascontiguousarray(x).reshape(outer, n, inner), out.reshape(outer, n, inner)
     if inner >= 16:
-        share(outer, lambda a, b: _each(source, target, a, b), -(-GRAIN // (n * inner)))
+        share_calls(outer, lambda a, b: _each(source, target, a, b), -(-GRAIN // (n * inner)))
         return out
     rows, results = source.swapaxes(1, 2).reshape(-1, n), np.empty((outer * inner, n), np.float32)
     if len(rows) >= 16:
@@ -160,7 +161,7 @@ def _rows(x: np.ndarray, out: np.ndarray | None, highest: np.ndarray, total: np.
             if out is not None:
                 out[some] = result.T
 
-    share(rows, body, max(WIDTH, -(-GRAIN // n)))
+    share_calls(rows, body, max(WIDTH, -(-GRAIN // n)))
 
 
 def _long(x: np.ndarray, out: np.ndarray) -> None:

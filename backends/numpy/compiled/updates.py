@@ -10,7 +10,7 @@ import numpy as np
 from ...kernels import kernel
 from ..first_use import load, worth
 from ..kernels import OVERRIDES
-from ..threads import share
+from .team import share
 
 _FLOAT32 = np.dtype(np.float32)
 

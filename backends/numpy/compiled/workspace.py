@@ -7,17 +7,35 @@ import threading
 
 import numpy as np
 
-_kept = threading.local()
 LIMIT = 64 << 20
 """Larger workspace is not kept."""
 
 
+class _Kept(threading.local):
+    """What a thread keeps: for what it does itself, and for each part that it hands to others."""
+
+    def __init__(self) -> None:
+        self.parts: list[dict[str, np.ndarray]] = [{}]
+        self.arrays = self.parts[0]
+
+
+_kept = _Kept()
+
+
+def work_on(part: int) -> None:
+    """From here on workspace is that of a part of this thread's work; 0 is what it does itself."""
+    kept = _kept
+    while part >= len(kept.parts):
+        kept.parts.append({})
+    kept.arrays = kept.parts[part]
+
+
 def workspace(name: str, *shape: int) -> np.ndarray:
-    """A float32 array with any contents, valid until the same thread asks for the same name again."""
+    """A float32 array with any contents, valid until the same thread asks for the same name again for the same part."""
     size = math.prod(shape)
     if 4 * size > LIMIT:
         return np.empty(shape, np.float32)
-    arrays: dict[str, np.ndarray] = _kept.__dict__
+    arrays = _kept.arrays
     array = arrays.get(name)
     if array is None or len(array) < size:
         array = arrays[name] = np.empty(size, np.float32)

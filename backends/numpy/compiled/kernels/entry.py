@@ -22,6 +22,7 @@ _TYPE, _DATA, _AXES, _SHAPE, _STRIDES, _DTYPE, _FLAGS = 8, 16, 24, 32, 40, 56, 6
 _KIND, _ORDER, _SIZE = 24, 26, 40
 _CONTIGUOUS, _ALIGNED = 1, 0x100
 _LENGTH, _ITEMS = 16, 24
+_END, _LIMIT = 88, 96  # in a slot of ``team.py``
 
 _SCALARS: dict[str, Any] = {
     "b": types.boolean, "u": types.uint64, "i": types.int64, "d": types.float64, "f": types.float32,
@@ -155,7 +156,59 @@ class _Entry:
         array.meminfo, array.parent = null, builder.bitcast(null, array.parent.type)
         return array._getvalue()
 
+    # -- parts of shared work (``team.py``)
+
+    def record(self, objects: list[Any], values: list[Any], about: Any, callee: Any) -> None:
+        """If this thread's calls are written down, write this one down and return."""
+        builder, place = self.builder, self.known("nnlite.recording")
+        recorder = self.at(place, 0, _ANY)
+        on = self.function.append_basic_block("not_recorded")
+        some, mine = (self.function.append_basic_block(block) for block in ("somebody_records", "recorded"))
+        builder.cbranch(cgutils.is_null(builder, recorder), on, some)
+        builder.position_at_end(some)
+        builder.cbranch(builder.icmp_unsigned("==", self.python("PyThreadState_Get", _ANY), recorder), mine, on)
+        builder.position_at_end(mine)
+        self._write_down(self.at(place, 8, _ANY), objects, values, about, callee)
+        builder.position_at_end(on)
+
+    def _write_down(self, slot: Any, objects: list[Any], values: list[Any], about: Any, callee: Any) -> None:
+        builder = self.builder
+        held = ir.ArrayType(_ANY, len(objects))
+        form = ir.LiteralStructType([_I64, _ANY, _I64, held, ir.LiteralStructType([v.type for v in values])])
+        size = -(-self.context.get_abi_sizeof(form) // 16) * 16
+        begin = self.at(slot, _END, _ANY)
+        end = builder.gep(begin, [_I64(size)])
+        with builder.if_then(builder.icmp_unsigned(">", end, self.at(slot, _LIMIT, _ANY)), likely=False):
+            self.fail("a part of a compiled kernel calls too many kernels")
+        record = builder.bitcast(begin, form.as_pointer())
+        run = builder.bitcast(self._runner(form, about, callee), _ANY)
+        items = [_I64(size), run, _I64(len(objects)), cgutils.pack_array(builder, objects, _ANY),
+                 cgutils.pack_struct(builder, values)]  # fmt: skip
+        for i, item in enumerate(items):
+            builder.store(item, builder.gep(record, [_I32(0), _I32(i)]), align=8)
+        for each in objects:
+            self.python("Py_IncRef", ir.VoidType(), each)
+        builder.store(end, builder.bitcast(builder.gep(slot, [_I64(_END)]), _ANY.as_pointer()))
+        builder.ret(self.result(None, types.none))
+
+    def _runner(self, form: Any, about: Any, callee: Any) -> Any:
+        """A function that runs what was written down; its result is not 0 if that failed."""
+        function = ir.Function(self.module, ir.FunctionType(_I32, [_ANY]), f"{self.function.name}.recorded")
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        record = builder.bitcast(function.args[0], form.as_pointer())
+        packed = builder.load(builder.gep(record, [_I32(0), _I32(4)]), align=8)
+        values = [builder.extract_value(packed, i) for i in range(len(form.elements[4].elements))]
+        status, _ = self.context.call_conv.call_function(builder, callee, about.restype, about.argtypes, values)
+        builder.ret(builder.zext(status.is_error, _I32))
+        return function
+
     # -- results
+
+    def fail(self, text: str) -> None:
+        """Raise RuntimeError."""
+        message = self.context.insert_const_string(self.module, text)
+        self.python("PyErr_SetString", ir.VoidType(), self.known("nnlite.RuntimeError"), message)
+        self.builder.branch(self.failed)
 
     def result(self, value: Any, kind: Any) -> Any:
         if kind in (types.none, types.void):
@@ -185,19 +238,20 @@ def entry(context: Any, name: str, codes: tuple[str, ...], compiled: Any) -> Any
     made = _Entry(context, name)
     builder, (_, given, count), about = made.builder, made.function.args, compiled.fndesc
     made.need(builder.icmp_signed("==", count, _I64(len(codes))))
-    values = []
+    values, objects = [], []
     for i, (code, kind) in enumerate(zip(codes, about.argtypes, strict=True)):
-        values.append(made.value(builder.load(builder.gep(given, [_I64(i)])), code, kind))
+        objects.append(builder.load(builder.gep(given, [_I64(i)])))
+        values.append(made.value(objects[-1], code, kind))
     callee = ir.Function(
         made.module, context.call_conv.get_function_type(about.restype, about.argtypes), about.llvm_func_name
     )
+    if about.restype in (types.none, types.void):
+        made.record(objects, values, about, callee)
     thread = made.python("PyEval_SaveThread", _ANY)
     status, value = context.call_conv.call_function(builder, callee, about.restype, about.argtypes, values)
     made.python("PyEval_RestoreThread", ir.VoidType(), thread)
     with builder.if_then(status.is_error, likely=False):
-        text = context.insert_const_string(made.module, f"the compiled kernel {name} failed")
-        made.python("PyErr_SetString", ir.VoidType(), made.known("nnlite.RuntimeError"), text)
-        builder.branch(made.failed)
+        made.fail(f"the compiled kernel {name} failed")
     builder.ret(made.result(value, about.restype))
     made.finish(made.function.args)
     return made.module
