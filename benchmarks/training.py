@@ -1,8 +1,9 @@
 """Training steps beside PyTorch's: ``python benchmarks/training.py``.
 
-Every workload of ``workloads.py`` runs in fresh processes, one library after the other in turn (A B A B ...), and each
-process reports the median time of a step and its peak memory. Printed are medians over the rounds, the ratio to
-PyTorch with the smallest and the largest ratio of a round, and the memory beside PyTorch's.
+Every workload of ``workloads.py`` runs in fresh processes, one for each library. They take turns of a tenth of a second
+(A B A B ...) while the others sleep, since a shared machine runs at another speed every few seconds. Printed are the
+median time of a step, the median of the turns' ratios to PyTorch with the ratios of the fastest and the slowest round,
+and the peak memory of the process beside PyTorch's.
 
     python benchmarks/training.py                         all workloads, with compiled kernels and on NumPy alone
     python benchmarks/training.py MLP LSTM --rounds 5     of those whose names contain one of the words
@@ -19,6 +20,7 @@ import argparse
 import gc
 import importlib
 import importlib.metadata
+import itertools
 import json
 import math
 import os
@@ -38,6 +40,8 @@ VARIANTS = {COMPILED: "nnlite", ALONE: "nnlite", TORCH: "torch"}
 ROOT = Path(__file__).resolve().parent.parent
 LIMITS = Path(__file__).with_name("limits.json")
 SLACK, TRIES = 1.5, 4
+TURNS = 10
+"""Turns of each process in a round."""
 
 GROWTH: dict[str, tuple[str, str, list[int]]] = {
     "batch": ("MLP 784-256-256-10, batch 256, SGD", "batch", [64, 256, 1024]),
@@ -51,24 +55,27 @@ GROWTH: dict[str, tuple[str, str, list[int]]] = {
 """What grows: the workload, the argument of its maker, and its sizes."""
 
 
-def measure(library: str, name: str, threads: int, seconds: float, sizes: dict[str, int]) -> dict[str, float]:
-    """Median seconds of a step, and the peak memory of the process, the library itself included."""
+def work(library: str, name: str, threads: int, seconds: float, sizes: dict[str, int]) -> None:
+    """What a process does: make a workload ready, and for each line that comes run it for a while, print the median
+    seconds of a step and the peak memory so far, the library itself included."""
     torch = importlib.import_module(library)
     from workloads import WORKLOADS
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     step = WORKLOADS[name](torch, **sizes)
-    _timed(step, seconds / 3)
+    _timed(step, seconds, 3)
     gc.collect()
-    times = _timed(step, seconds)
-    return {"seconds": statistics.median(times), "memory": _peak(), "steps": len(times)}
+    for _ in sys.stdin:
+        times = _timed(step, seconds / TURNS, 1)
+        print(json.dumps({"seconds": statistics.median(times), "memory": _peak()}), flush=True)
 
 
-def _timed(step: Any, seconds: float) -> list[float]:
+def _timed(step: Any, seconds: float, least: int) -> list[float]:
+    step()  # what lay in the caches was another process's
     times: list[float] = []
     end = time.perf_counter() + seconds
-    while len(times) < 3 or time.perf_counter() < end:
+    while len(times) < least or time.perf_counter() < end:
         start = time.perf_counter()
         step()
         times.append(time.perf_counter() - start)
@@ -81,34 +88,58 @@ def _peak() -> int:
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024
 
 
-def in_process(
-    variant: str, name: str, threads: int, seconds: float, sizes: dict[str, int] | None = None
-) -> dict[str, float]:
-    """``measure`` in a process of its own."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    environment["NNLITE_COMPILED"] = "0" if variant == ALONE else "1"
-    task = json.dumps([VARIANTS[variant], name, threads, seconds, sizes or {}])
-    command = [sys.executable, __file__, "--worker", task]
-    run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
-    result: dict[str, float] = json.loads(run.stdout)
-    return result
+class Worker:
+    """A process that runs a workload when it is told."""
+
+    def __init__(self, variant: str, name: str, threads: int, seconds: float, sizes: dict[str, int]) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        environment["NNLITE_COMPILED"] = "0" if variant == ALONE else "1"
+        task = json.dumps([VARIANTS[variant], name, threads, seconds, sizes])
+        command = [sys.executable, __file__, "--worker", task]
+        self.process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        self.turn()  # when it is ready
+
+    def turn(self) -> dict[str, float]:
+        """Seconds of a step, and the peak memory so far."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write("go\n")
+        text = self.process.stdout.readline()
+        if not text:
+            raise RuntimeError(f"a worker ended with status {self.process.wait()}: {self.process.args}")
+        result: dict[str, float] = json.loads(text)
+        return result
+
+    def end(self) -> None:
+        self.process.communicate()
+
+
+def in_turn(
+    name: str, variants: list[str], threads: int, seconds: float, sizes: dict[str, int] | None = None
+) -> dict[str, list[dict[str, float]]]:
+    """What each variant measured in each of its turns."""
+    workers = {variant: Worker(variant, name, threads, seconds, sizes or {}) for variant in variants}
+    turns = [{variant: worker.turn() for variant, worker in workers.items()} for _ in range(TURNS)]
+    for worker in workers.values():
+        worker.end()
+    return {variant: [turn[variant] for turn in turns] for variant in variants}
 
 
 def rounds_of(name: str, variants: list[str], rounds: int, threads: int, seconds: float) -> dict[str, Any]:
     """Medians and ratios of one workload."""
-    found: dict[str, list[dict[str, float]]] = {variant: [] for variant in variants}
-    for _ in range(rounds):
-        for variant in variants:
-            found[variant].append(in_process(variant, name, threads, seconds))
+    found = [in_turn(name, variants, threads, seconds) for _ in range(rounds)]
     rows: dict[str, Any] = {}
-    for variant, results in found.items():
-        ratios = [a["seconds"] / b["seconds"] for a, b in zip(results, found[TORCH], strict=True)]
+    for variant in variants:
+        turns = [turn for each in found for turn in each[variant]]
+        ratios = [[a["seconds"] / b["seconds"] for a, b in zip(e[variant], e[TORCH], strict=True)] for e in found]
+        each = [statistics.median(r) for r in ratios]
         rows[variant] = {
-            "milliseconds": 1e3 * statistics.median(r["seconds"] for r in results),
-            "megabytes": statistics.median(r["memory"] for r in results) / 1e6,
-            "ratio": statistics.median(ratios),
-            "spread": [min(ratios), max(ratios)],
+            "milliseconds": 1e3 * statistics.median(turn["seconds"] for turn in turns),
+            "megabytes": max(turn["memory"] for turn in turns) / 1e6,
+            "ratio": statistics.median(itertools.chain(*ratios)),
+            "spread": [min(each), max(each)],
         }
     return rows
 
@@ -208,8 +239,9 @@ def growth(threads: int, seconds: float, variants: list[str]) -> str:
     lines.append("|" + "---|" * (2 + len(variants)))
     for what, (name, argument, sizes) in GROWTH.items():
         cells = [what, ", ".join(map(str, sizes))]
+        measured = [in_turn(name, variants, threads, seconds, {argument: n}) for n in sizes]
         for variant in variants:
-            times = [1e3 * in_process(variant, name, threads, seconds, {argument: n})["seconds"] for n in sizes]
+            times = [1e3 * statistics.median(turn["seconds"] for turn in each[variant]) for each in measured]
             exponent = math.log(times[-1] / times[0]) / math.log(sizes[-1] / sizes[0])
             cells.append(", ".join(f"{t:.2f}" for t in times) + f" ({exponent:.2f})")
         lines.append("| " + " | ".join(cells) + " |")
@@ -336,6 +368,6 @@ def main() -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--worker"]:
-        print(json.dumps(measure(*json.loads(sys.argv[2]))))
+        work(*json.loads(sys.argv[2]))
     else:
         raise SystemExit(main())
