@@ -144,25 +144,28 @@ def set_count(threads: int) -> bool:
     return True
 
 
-def _enter() -> None:
-    """BLAS with one thread while any parts are shared out."""
-    global _regions, _blas_before
-    control = blas_control()
-    with _regions_lock:
-        _regions += 1
-        if _regions == 1 and control is not None:
-            _blas_before = control[0]()
-            if _blas_before != 1:
-                control[1](1)
+class alone:
+    """A context in which BLAS uses one thread; as long as any thread is in one."""
 
+    __slots__ = ()
 
-def _leave() -> None:
-    global _regions
-    control = blas_control()
-    with _regions_lock:
-        _regions -= 1
-        if not _regions and control is not None and _blas_before != 1:
-            control[1](_blas_before)
+    def __enter__(self) -> None:
+        global _regions, _blas_before
+        control = blas_control()
+        with _regions_lock:
+            _regions += 1
+            if _regions == 1 and control is not None:
+                _blas_before = control[0]()
+                if _blas_before != 1:
+                    control[1](1)
+
+    def __exit__(self, *error: object) -> None:
+        global _regions
+        control = blas_control()
+        with _regions_lock:
+            _regions -= 1
+            if not _regions and control is not None and _blas_before != 1:
+                control[1](_blas_before)
 
 
 def share(items: int, body: Callable[[int, int], Any], grain: int = 1) -> None:
@@ -204,13 +207,3 @@ def _alone(items: int, body: Callable[[int, int], Any]) -> None:
         return
     with alone():
         body(0, items)
-
-
-class alone:
-    """A context in which BLAS uses one thread."""
-
-    def __enter__(self) -> None:
-        _enter()
-
-    def __exit__(self, *error: object) -> None:
-        _leave()

@@ -9,8 +9,7 @@ import numpy as np
 from ...kernels import kernel
 from ..first_use import load, worth
 from ..kernels import OVERRIDES
-from .products import sgemm
-from .team import share
+from .products import sgemm, share_products
 from .workspace import workspace
 
 _FLOAT32 = np.dtype(np.float32)
@@ -107,7 +106,7 @@ def attention(
         work = workspace("scores", tile[0] * tile[1]), workspace("state", 2 * tile[0])
         run(blas, sizes, np.float32(scale), causal, tile, *given, start, stop, *work)
 
-    share(batches * heads, body)
+    share_products(batches * heads, body)
     return out, sums, None
 
 
@@ -143,7 +142,7 @@ def attention_gradient(
         work = workspace("scores", tile[0] * tile[1]), workspace("down", tile[0] * tile[1])
         run(blas, sizes, np.float32(scale), causal, tile, *given, flat, start, stop, *work)
 
-    share(batches * heads, body)
+    share_products(batches * heads, body)
     return *made, None
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import products
 from ..first_use import EVERY_SIZE, load
-from ..threads import count, sgemm_address
+from ..threads import alone, count, sgemm_address
 from .team import share
 from .workspace import workspace
 
@@ -48,13 +50,23 @@ def _kernel() -> tuple[Any, int]:
     return module.multiply, module.address(_PLAIN)
 
 
+def _own_sgemm() -> bool:
+    return _suits() and os.name != "nt"
+
+
 @functools.cache
 def sgemm() -> int:
     """The address that compiled code calls for small products: of the kernel, or of BLAS.
 
     One of 128x128x32 with the right matrix by columns takes two thirds of the time. Windows has threads with small
     stacks, which the kernel's panels would need checks for."""
-    return load("gemm").address(_CBLAS) if _suits() and os.name != "nt" else sgemm_address()
+    return load("gemm").address(_CBLAS) if _own_sgemm() else sgemm_address()
+
+
+def share_products(items: int, body: Callable[[int, int], Any]) -> None:
+    """``share`` for kernels that call `sgemm`: if it is BLAS, it uses one thread."""
+    with contextlib.nullcontext() if _own_sgemm() else alone():
+        share(items, body)
 
 
 def _pays(rows: int, columns: int, by_rows: bool, work: int) -> bool:

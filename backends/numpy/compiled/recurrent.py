@@ -10,8 +10,7 @@ import numpy as np
 from ...kernels import kernel
 from ..first_use import load, worth
 from ..kernels import OVERRIDES
-from ..products import matmul
-from ..recurrent import gradients
+from ..products import column_sums, matmul
 from .team import share
 from .workspace import workspace
 
@@ -122,6 +121,15 @@ def _share(sequences: int, sizes: Sizes, gates: int, size: int, body: Any) -> No
     share(sequences, body, max(4, -(-GRAIN // work)))
 
 
+def _gradients(
+    g: np.ndarray, factors: tuple[np.ndarray, ...], weight: np.ndarray | None, bias: Any
+) -> tuple[np.ndarray | None, list[np.ndarray], np.ndarray | None]:
+    """Of ``g``, the gradient of all steps' gates: its products with ``weight``, unless that is None, and its transpose
+    with the factors of weights, and its sums, unless ``bias`` is None."""
+    gx = None if weight is None else matmul(g, weight)
+    return gx, [matmul(g.T, factor) for factor in factors], None if bias is None else column_sums(g)
+
+
 def _start(g: Any, like: Any) -> np.ndarray:
     """A fresh array for a state's gradient, with what came for the last state."""
     return np.zeros(like.shape, np.float32) if g is None else np.array(g, np.float32, order="C")
@@ -184,7 +192,7 @@ def lstm_scan_gradient(
         module.lstm_gradient(*given, *made, start, stop, pitch, workspace("products", (stop - start + 1) * pitch))
 
     _share(sequences, sizes, 4 * size, size, body)
-    gx, (gw, gu), gb = gradients(g_gates, (x, h_before), w_ih if wanted else None, b_ih)
+    gx, (gw, gu), gb = _gradients(g_gates, (x, h_before), w_ih if wanted else None, b_ih)
     return gx, down_h, down_c, gw, gu, gb, None if gb is None else gb.copy(), None
 
 
@@ -246,9 +254,9 @@ def gru_scan_gradient(
         module.gru_gradient(*given, *made, start, stop, pitch, workspace("products", (stop - start) * pitch))
 
     _share(sequences, sizes, 3 * size, size, body)
-    _, (gu,), gc = gradients(g_hidden, (h_before,), None, b_hh)
+    _, (gu,), gc = _gradients(g_hidden, (h_before,), None, b_hh)
     g_hidden[:, 2 * size :] = to_n  # and now the gradient of the inputs' part
-    gx, (gw,), gb = gradients(g_hidden, (x,), w_ih if wanted else None, b_ih)
+    gx, (gw,), gb = _gradients(g_hidden, (x,), w_ih if wanted else None, b_ih)
     return gx, down, gw, gu, gb, gc
 
 

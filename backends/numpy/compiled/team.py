@@ -18,11 +18,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from .. import threads
 from ..threads import count
+from ..threads import share as share_calls
 from .native import NO_ARGUMENTS, builtin, layouts_fit, machine
 from .team_code import BEGIN, DONE, END, FUNCTIONS, LIMIT, SLOT, WAKE, code
-from .workspace import work_on
+from .workspace import kept
 
 _ROOM = 1 << 16
 """Bytes for what one part records."""
@@ -68,26 +68,29 @@ class _Team:
         self.lock = threading.Lock()
         self.helpers: list[_Helper] = []
 
-    def share(self, items: int, parts: int, body: Callable[[int, int], Any]) -> None:
-        """Call the body for each part, the first of them in this thread."""
-        helpers = self.helpers
+    def helped(self, items: int, body: Callable[[int, int], Any], parts: int) -> None:
+        """Call the body for each part, the first of them in this thread; by who has the lock."""
+        helpers, places = self.helpers, kept.parts
         while len(helpers) < parts - 1:
             helpers.append(_Helper(len(helpers) + 1))
-        failed, stop = 0, items
+        while len(places) < parts:
+            places.append({})
+        failed, part, stop = 0, parts, items
         try:
-            for part in range(parts - 1, 0, -1):
+            while part > 1:
+                part -= 1
                 helper, start = helpers[part - 1], items * part // parts
+                kept.arrays = places[part]
                 helper.record()
-                work_on(part)
                 body(start, stop)
                 helper.post()
                 stop = start
-            work_on(0)
+            kept.arrays = places[0]
             body(0, stop)
         finally:
-            work_on(0)
-            for part in range(parts - 1):
-                failed |= helpers[part].finish()
+            kept.arrays = places[0]
+            for helper in helpers[: parts - 1]:
+                failed |= helper.finish()
         if failed:
             raise RuntimeError("a compiled kernel failed in a thread that helped")
 
@@ -124,15 +127,14 @@ def _share(items: int, body: Callable[[int, int], Any], grain: int = 1) -> None:
     Args:
         grain: fewer items than this are not worth a thread.
     """
-    parts = min(count(), -(-items // grain))
     team = _team
-    if parts > 1 and team.lock.acquire(False):
+    if items > grain and (threads := count()) > 1 and team.lock.acquire(False):
         try:
-            team.share(items, parts, body)
+            team.helped(items, body, min(threads, -(-items // grain)))
         finally:
             team.lock.release()
     elif items > 0:
         body(0, items)
 
 
-share = _share if layouts_fit() else threads.share
+share = _share if layouts_fit() else share_calls

@@ -12,22 +12,15 @@ LIMIT = 64 << 20
 
 
 class _Kept(threading.local):
-    """What a thread keeps: for what it does itself, and for each part that it hands to others."""
+    """What a thread keeps: for what it does itself (the first part), and for each part that it hands to others."""
 
     def __init__(self) -> None:
         self.parts: list[dict[str, np.ndarray]] = [{}]
         self.arrays = self.parts[0]
 
 
-_kept = _Kept()
-
-
-def work_on(part: int) -> None:
-    """From here on workspace is that of a part of this thread's work; 0 is what it does itself."""
-    kept = _kept
-    while part >= len(kept.parts):
-        kept.parts.append({})
-    kept.arrays = kept.parts[part]
+kept = _Kept()
+"""``team.py`` says which part this thread records."""
 
 
 def workspace(name: str, *shape: int) -> np.ndarray:
@@ -35,7 +28,7 @@ def workspace(name: str, *shape: int) -> np.ndarray:
     size = math.prod(shape)
     if 4 * size > LIMIT:
         return np.empty(shape, np.float32)
-    arrays = _kept.arrays
+    arrays = kept.arrays
     array = arrays.get(name)
     if array is None or len(array) < size:
         array = arrays[name] = np.empty(size, np.float32)
