@@ -9,6 +9,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .lanes import data_of
+
 NORMAL, TRANSPOSED = 111, 112
 """How a matrix is taken, as CBLAS numbers it."""
 
@@ -31,8 +33,8 @@ def sgemm(context: Any, address: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, 
         pointer = f32.as_pointer()
 
         def at(position: int) -> Any:
-            array = context.make_array(signature.args[position])(context, builder, args[position])
-            return builder.gep(array.data, [args[position + 1]])
+            data = data_of(context, builder, signature.args[position], args[position])
+            return builder.gep(data, [args[position + 1]])
 
         kinds = [i32, i32, i32, i64, i64, i64, f32, pointer, i64, pointer, i64, f32, pointer, i64]
         function = builder.inttoptr(args[0], ir.FunctionType(ir.VoidType(), kinds).as_pointer())

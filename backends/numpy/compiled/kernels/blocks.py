@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .jit import compiled
-from .lanes import LANES, peek, poke
+from .lanes import LANES, data_of, peek, poke
 
 PANEL = 4 * LANES
 """Columns of the right matrix that lie together."""
@@ -27,7 +27,7 @@ _FUSED = ("contract",)
 
 
 def _data(context: Any, builder: Any, signature: Any, args: Any, position: int) -> Any:
-    return context.make_array(signature.args[position])(context, builder, args[position]).data
+    return data_of(context, builder, signature.args[position], args[position])
 
 
 def _vector_at(builder: Any, pointer: Any, place: Any) -> Any:

@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .jit import compiled
-from .lanes import LANES, peek, poke
+from .lanes import LANES, data_of, peek, poke
 
 _LONG = binding.get_host_cpu_features().get("avx512f", False)
 VECTORS = 2 if _LONG else 1
@@ -64,7 +64,7 @@ def _rows(context: Any, rows: Any, a: Any, at: Any, step: Any, panel: Any, start
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         def data(position: int) -> Any:
-            return context.make_array(signature.args[position])(context, builder, args[position]).data
+            return data_of(context, builder, signature.args[position], args[position])
 
         def vector(base: Any, place: Any) -> Any:
             return builder.bitcast(builder.gep(base, [place]), _VECTOR.as_pointer())
@@ -105,7 +105,7 @@ def _turn(context: Any, matrix: Any, at: Any, across: Any, panels: Any, to: Any)
     signature = types.void(matrix, integer, integer, panels, integer)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        source, target = (context.make_array(signature.args[i])(context, builder, args[i]).data for i in (0, 3))
+        source, target = (data_of(context, builder, signature.args[i], args[i]) for i in (0, 3))
 
         def place(base: Any, first: Any, distance: Any) -> Any:
             return builder.bitcast(builder.gep(base, [builder.add(first, distance)]), _VECTOR.as_pointer())

@@ -7,13 +7,17 @@ which Python and C would call it, and once more in each caller.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
+from collections.abc import Iterator
 from typing import Any
 
 import llvmlite.binding as llvm
 from numba import njit
-from numba.core import codegen, compiler
+from numba.core import codegen, compiler, typed_passes, types, untyped_passes
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.compiler_machinery import PassManager
 from numba.core.registry import CPUDispatcher, cpu_target
 
 from ..native import layouts_fit
@@ -77,6 +81,27 @@ class _Target:
         )
 
 
+class _Passes(PassManager):
+    """What numba does with a function, without what is no use here (arrays as expressions, functions inside functions), and
+    without a look at all variables after each step."""
+
+    PASSES = (
+        untyped_passes.TranslateByteCode, untyped_passes.FixupArgs, untyped_passes.IRProcessing,
+        untyped_passes.GenericRewrites, untyped_passes.ReconstructSSA, typed_passes.NopythonTypeInference,
+        typed_passes.PreLowerStripPhis, typed_passes.IRLegalization, typed_passes.NativeLowering,
+        typed_passes.NoPythonBackend,
+    )  # fmt: skip
+
+    def run(self, state: Any) -> None:
+        for kind in self.PASSES:
+            kind().run_pass(state)
+
+
+class _Compiler(compiler.CompilerBase):
+    def define_pipelines(self) -> list[Any]:
+        return [_Passes("nnlite")]
+
+
 class _Function(CPUDispatcher):
     """A function for compiled code."""
 
@@ -87,8 +112,26 @@ class _Function(CPUDispatcher):
     def add_overload(self, compiled: Any) -> None:
         self.overloads[tuple(compiled.signature.args)] = compiled
 
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """The function for such arguments. A number that is known is an argument like others: LLVM makes of it what
+        can be made."""
+        return super().get_call_template([types.unliteral(a) for a in args], kws)
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """numba's objects live on, and the collector would look at them again and again."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
 
 @global_compiler_lock
+@_without_collection()
 def machine_code(function: Any, codes: tuple[str, ...], name: str) -> tuple[bytes, list[str]]:
     """The object code of a kernel for arguments of these types, and the names that it needs."""
     from .entry import entry, type_of
@@ -109,7 +152,7 @@ def _made(function: Any, fastmath: Any) -> Any:
         "nopython": True, "nogil": True, "error_model": "numpy", "fastmath": fastmath, "boundscheck": None,
         "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False,
     }  # fmt: skip
-    return _Function(function, targetoptions=options, pipeline_class=compiler.Compiler)
+    return _Function(function, targetoptions=options, pipeline_class=_Compiler)
 
 
 def compiled(function: Any) -> Any:

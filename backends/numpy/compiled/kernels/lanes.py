@@ -26,13 +26,18 @@ _FUSED = ("contract",)
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 
 
+def data_of(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """Where the numbers of an array begin. numba's own way puts the whole array into memory for it."""
+    return builder.extract_value(array, context.data_model_manager[kind].get_field_position("data"))
+
+
 @intrinsic
 def peek(context: Any, array: Any, at: Any) -> Any:
     """``array[at]``."""
     signature = array.dtype(array, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        data = data_of(context, builder, signature.args[0], args[0])
         return builder.load(builder.gep(data, [args[1]]))
 
     return signature, generate
@@ -44,7 +49,7 @@ def poke(context: Any, array: Any, at: Any, value: Any) -> Any:
     signature = types.void(array, types.int64, array.dtype)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        data = data_of(context, builder, signature.args[0], args[0])
         builder.store(args[2], builder.gep(data, [args[1]]))
         return cgutils.get_null_value(ir.IntType(8).as_pointer())
 
@@ -121,10 +126,10 @@ def transform(matrix: np.ndarray) -> Any:
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             def pointer(position: int, i: int, j: int) -> Any:
-                array = context.make_array(signature.args[position])(context, builder, args[position])
+                data = data_of(context, builder, signature.args[position], args[position])
                 start, rows, columns = args[position + 1 : position + 4]
                 steps = [builder.mul(rows, rows.type(i)), builder.mul(columns, columns.type(j))]
-                place = builder.gep(array.data, [builder.add(start, builder.add(*steps))])
+                place = builder.gep(data, [builder.add(start, builder.add(*steps))])
                 return builder.bitcast(place, _VECTOR.as_pointer())
 
             d = [[builder.load(pointer(0, i, j), align=4) for j in range(size)] for i in range(size)]
