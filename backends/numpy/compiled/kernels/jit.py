@@ -82,8 +82,8 @@ class _Target:
 
 
 class _Passes(PassManager):
-    """What numba does with a function, without what is no use here (arrays as expressions, functions inside functions), and
-    without a look at all variables after each step."""
+    """What numba does with a function, but for what is of no use here (arrays as expressions, functions in functions),
+    and without a look at all variables after each step."""
 
     PASSES = (
         untyped_passes.TranslateByteCode, untyped_passes.FixupArgs, untyped_passes.IRProcessing,
