@@ -87,6 +87,10 @@ class KernelTable:
         setattr(self, name, function)
         return function
 
+    def has_kernel(self, name: str) -> bool:
+        """Whether the backend registered a kernel for an operation."""
+        return name in self.overrides_
+
     def _resolve(self, name: str) -> Body:
         body = GENERIC[name]
         xp = self.backend_.xp

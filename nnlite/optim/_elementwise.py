@@ -65,29 +65,33 @@ class Elementwise(Optimizer):
         Returns:
             What the closure returns; None without one.
         """
-        loss = self._evaluate(closure)
+        loss = None if closure is None else self._evaluate(closure)
         for number, group in enumerate(self.param_groups):
             keys = self._keys(group)
             if self._is_device_form(group):
                 self._step_on_device(number, group, keys)
                 continue
             options = self._options(group)
+            held = tuple(filter(None, keys))
             batches: dict[tuple[Any, ...], tuple[dict[str, Any], list[Tensor]]] = {}
             for p in each_with_gradient(group):
-                numbers = self._prepare(p, group, keys)
+                numbers = self._prepare(p, group, held)
                 if group.get("differentiable"):
                     self._run_recorded(p, keys, {**options, **numbers})
                     continue
                 array = p._a
                 batch = (*numbers.values(), type(array), array.dtype, index_of(array))
-                batches.setdefault(batch, (numbers, []))[1].append(p)
+                if batch in batches:
+                    batches[batch][1].append(p)
+                else:
+                    batches[batch] = (numbers, [p])
             for numbers, params in batches.values():
                 self._run_batch(functools.partial(type(self)._rule, **options, **numbers), params, keys)
         return loss
 
-    def _prepare(self, p: Tensor, group: dict[str, Any], keys: Sequence[str | None]) -> dict[str, Any]:
+    def _prepare(self, p: Tensor, group: dict[str, Any], held: Sequence[str]) -> dict[str, Any]:
         """Make the state of a parameter complete, and give the numbers of its step."""
-        if not any(keys):
+        if not held:
             return self._numbers(group, {})
         state = self.state[p]
         if not state:
@@ -96,13 +100,10 @@ class Elementwise(Optimizer):
         if isinstance(step, Tensor) and type(step._a) is not np.ndarray:
             _to_host(state)
         numbers = self._numbers(group, state)
-        self._fill(state, p, keys)
-        return numbers
-
-    def _fill(self, state: dict[str, Any], p: Tensor, keys: Sequence[str | None]) -> None:
-        for key in keys:
-            if key is not None and state.get(key) is None:
+        for key in held:
+            if state.get(key) is None:
                 state[key] = zeros_like(p)
+        return numbers
 
     # The form for graphs: numbers on the device
 
@@ -160,8 +161,9 @@ class Elementwise(Optimizer):
                     put_back()
             cohorts.setdefault((count_of, type(p._a), p._a.dtype, index_of(p._a)), []).append(p)
         for p in params:
-            if any(keys):
-                self._fill(self.state[p], p, keys)
+            for key in filter(None, keys):
+                if self.state[p].get(key) is None:
+                    self.state[p][key] = zeros_like(p)
         return [(numbers[key[0]], cohort) for key, cohort in cohorts.items()]
 
     def _make_states(self, params: list[Tensor], group: dict[str, Any], keys: tuple[str | None, ...]) -> None:
@@ -179,58 +181,57 @@ class Elementwise(Optimizer):
         _capturable.separate_counts(group, self.state, params)
 
     def _run_batch(self, rule: Callable[..., None], params: list[Tensor], keys: Sequence[str | None]) -> None:
-        pairs = params[0].is_complex()
-        small = params if pairs else [p for p in params if p._a.size <= SMALL]
-        if len({id(p) for p in params}) < len(params):  # a parameter that stands there twice is updated twice
-            for p in params:
-                self._run_flat(rule, [p], keys)
-            return
-        if self._run_at_once(rule, params, keys):
-            return
-        several = pairs or (len(small) > 1 and any(keys))
-        large = [] if pairs else [p for p in params if not several or p._a.size > SMALL]
-        if len(large) == 0 or type(large[0]._a) is not np.ndarray:
-            if several:
-                self._run_flat(rule, small, keys)
-            for p in large:
-                self._update(rule, p, *self._arrays_of(p, keys))
-            return
-        # Small ones end to end and the large ones, in one go that threads share.
-        flat = self._flat_of(small, keys) if several else None
-        arrays = [(p._a, *self._arrays_of(p, keys), p.grad._a) for p in large]
-        run_all(rule, tables[np.ndarray].backend_.xp, arrays if flat is None else [flat.load(small), *arrays])
+        """Update parameters of one dtype on one device, with equal numbers."""
+        array = params[0]._a
+        table = tables[type(array)]
+        with table.backend_.use(table.backend_.index_of(array)):
+            if len(params) > 1 and len(set(map(id, params))) < len(params):  # who stands there twice is updated twice
+                for p in params:
+                    self._run_flat(rule, [p], keys)
+            elif table.has_kernel("multi_update") and self._run_at_once(rule, params, keys):
+                pass
+            elif array.dtype.kind == "c":  # as pairs of real numbers
+                self._run_flat(rule, params, keys)
+            else:
+                self._run_small_and_large(rule, params, keys)
+
+    def _run_small_and_large(self, rule: Callable[..., None], params: list[Tensor], keys: Sequence[str | None]) -> None:
+        """Small ones end to end and the large ones, in one go that threads share."""
+        flat = None
+        if any(keys) and len(params) > 1:
+            small = [p for p in params if p._a.size <= SMALL]
+            if len(small) > 1:
+                flat = self._flat_of(small, keys)
+                params = [p for p in params if p._a.size > SMALL] if len(small) < len(params) else []
+        arrays = self._arrays_of(params, keys)
+        if flat is not None:
+            arrays.append(flat.load(small))
+        run_all(rule, tables[type(arrays[0][0])].backend_.xp, arrays)
         if flat is not None:
             flat.store(small)
-        for p in large:
+        for p in params:
             p._vc[0] += 1
 
-    def _arrays_of(self, p: Tensor, keys: Sequence[str | None]) -> list[Any]:
-        """The arrays of a parameter's state."""
-        state = self.state[p] if any(keys) else {}
-        return [None if key is None else self._state_array(state, key, p) for key in keys]
+    def _arrays_of(self, params: list[Tensor], keys: Sequence[str | None]) -> list[tuple[Any, ...]]:
+        """For each parameter its array, those of its state, and its gradient's."""
+        if not any(keys):
+            return [(p._a, *keys, p._grad._a) for p in params]
+        return [
+            (p._a, *[None if key is None else self._state_array(self.state[p], key, p) for key in keys], p._grad._a)
+            for p in params
+        ]
 
     def _run_at_once(self, rule: Callable[..., None], params: list[Tensor], keys: Sequence[str | None]) -> bool:
         """All parameters in one go, if the backend can."""
-        array = params[0]._a
-        backend = tables[type(array)].backend_
-        held = [key for key in keys if key is not None]
-        with backend.use(backend.index_of(array)):
-            arrays = []
-            for p in params:
-                state = self.state[p] if held else {}
-                arrays.append((p._a, *(key and self._state_array(state, key, p) for key in keys), p.grad._a))
-            whole = getattr(rule, "__wrapped__", rule)
-            done = all_at_once(whole, arrays, getattr(rule, "found_inf", None))
+        arrays = self._arrays_of(params, keys)
+        done = all_at_once(getattr(rule, "__wrapped__", rule), arrays, getattr(rule, "found_inf", None))
         if done:
             for p in params:
                 p._vc[0] += 1
         return done
 
     def _run_flat(self, rule: Callable[..., None], params: list[Tensor], keys: Sequence[str | None]) -> None:
-        array = params[0]._a
-        backend = tables[type(array)].backend_
-        with backend.use(backend.index_of(array)):
-            self._flat_of(params, keys).run(rule, params)
+        self._flat_of(params, keys).run(rule, params)
 
     def _flat_of(self, params: list[Tensor], keys: Sequence[str | None]) -> Flat:
         """The flat arrays of these parameters and their state."""
@@ -293,7 +294,10 @@ def _to_host(state: dict[str, Any]) -> None:
 def count(state: dict[str, Any]) -> Any:
     """Add one to the number of steps of a parameter."""
     step = number_in(state, "step")._a
-    step += 1
+    if type(step) is np.ndarray:
+        step[()] = step.item() + 1  # in a tenth of the time of ``step += 1``
+    else:
+        step += 1
     return value_of(step)
 
 

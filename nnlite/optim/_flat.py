@@ -51,17 +51,18 @@ class Flat:
 
     def is_current(self, states: Sequence[dict[str, Any]]) -> bool:
         """Whether the state tensors are still the views of this object: none was loaded, moved or replaced."""
-        return all(
-            (t := state.get(key)) is not None and t._a is view
-            for key, views in self.held.items()
-            for state, view in zip(states, views, strict=True)
-        )
+        for key, views in self.held.items():
+            for state, view in zip(states, views, strict=True):
+                held = state.get(key)
+                if held is None or held._a is not view:
+                    return False
+        return True
 
     def load(self, params: Sequence[Tensor]) -> Arrays:
         """Copy parameters and gradients in; the arrays for an update."""
         xp = self.backend.xp
         xp.concatenate([p._a.reshape(-1) for p in params], out=self.parameter)
-        xp.concatenate([p.grad._a.reshape(-1) for p in params], out=self.gradient)
+        xp.concatenate([p._grad._a.reshape(-1) for p in params], out=self.gradient)
         return tuple(self.columns)
 
     def store(self, params: Sequence[Tensor]) -> None:

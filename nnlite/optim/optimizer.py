@@ -6,7 +6,7 @@ import copy
 import functools
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -204,10 +204,10 @@ class Optimizer:
         """
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is None:
+                if p._grad is None:
                     continue
                 if set_to_none:
-                    p.grad = None
+                    p._grad = None
                     continue
                 if p.grad.grad_fn is not None:
                     p.grad.detach_()
@@ -466,9 +466,9 @@ def _converted(value: Any, p: Tensor, key: str | None = None) -> Any:
     return value.detach().to(device=p.device, dtype=p.dtype if p.is_floating_point() else value.dtype, copy=True)
 
 
-def each_with_gradient(group: dict[str, Any]) -> Iterator[Tensor]:
+def each_with_gradient(group: dict[str, Any]) -> list[Tensor]:
     """The parameters of a group that have a gradient."""
-    return (p for p in group["params"] if p.grad is not None)
+    return [p for p in group["params"] if p._grad is not None]
 
 
 def zeros_like(p: Tensor) -> Tensor:
