@@ -31,6 +31,10 @@ fast_from = sys.maxsize
 """Multiplications from which on that is asked."""
 
 
+fast_column_sums: Any = None
+"""The same for sums of columns; set by ``compiled/rows.py``."""
+
+
 def matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """``numpy.matmul``."""
     if x.ndim != 2 or y.ndim != 2:
@@ -93,6 +97,10 @@ def _shared(x: np.ndarray, y: np.ndarray, out: np.ndarray | None, bias: np.ndarr
 
 def column_sums(x: np.ndarray) -> np.ndarray:
     """The sums of the columns of a matrix, as a product with ones: 10 us for 1024x128 float32 in place of 33."""
+    if fast_column_sums is not None:
+        made: np.ndarray | None = fast_column_sums(x)
+        if made is not None:
+            return made
     ones = _ones(len(x), x.dtype)
     if x.size <= _BLAS_SHARES_VECTORS or count() == 1:
         return ones.dot(x)

@@ -67,7 +67,7 @@ def test_edges(shape, taken):
 
 
 @pytest.mark.parametrize("layouts", list(itertools.product(LAYOUTS, LAYOUTS)), ids=" times ".join)
-@pytest.mark.parametrize("shape", [(20, 133, 70), (67, 64, 300)], ids=str)
+@pytest.mark.parametrize("shape", [(20, 133, 70), (67, 64, 300), (1003, 97, 611)], ids=str)
 def test_layouts(shape, layouts, taken):
     rows, columns, depth = shape
     x, y = matrix(rows, depth, layouts[0], 1), matrix(depth, columns, layouts[1], 2)

@@ -112,7 +112,8 @@ def test_tensors_take_these_kernels(monkeypatch):
     x.softmax(1).square().sum().backward()
     x.log_softmax(-1).square().sum().backward()
     nnlite.nn.functional.cross_entropy(x, nnlite.arange(200) % 50).backward()
-    assert called == ["softmax", "softmax_gradient", "log_softmax", "log_softmax_gradient", "exponentials"]
+    functions = ["softmax", "softmax_gradient", "log_softmax", "log_softmax_gradient", "exponentials"]
+    assert called == [*functions, "cross_entropy_gradient"]
 
 
 @pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"ignore_index": 3}, {"reduction": "sum"}], ids=str)
@@ -130,6 +131,28 @@ def test_cross_entropy(options, weighted):
         results.append((loss.detach().numpy(), leaf.grad.numpy()))
     for mine, other in zip(*results, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_cross_entropy_gradient_is_that_of_array_expressions(reduction, monkeypatch):
+    results = []
+    for every_size in (True, False):
+        monkeypatch.setattr(first_use, "EVERY_SIZE", every_size)
+        monkeypatch.setattr(rows, "LEAST_OF_GRADIENTS", 1 << 40)
+        x = nnlite.tensor(numbers((30, 41)), requires_grad=True)
+        loss = nnlite.nn.functional.cross_entropy(x, nnlite.arange(30), reduction=reduction)
+        loss.backward(nnlite.linspace(0.5, 2, 30) if loss.ndim else None)
+        results.append(x.grad.numpy())
+    np.testing.assert_allclose(*results, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 70), (4, 64), (130, 129), (300, 5)], ids=str)
+def test_column_sums(shape, monkeypatch):
+    monkeypatch.setattr(first_use, "EVERY_SIZE", True)
+    x = numbers(shape)
+    bound = 6e-8 * len(x) * np.abs(x).sum(0)
+    assert (np.abs(rows.column_sums(x) - x.astype(np.float64).sum(0)) <= bound).all()
+    assert rows.column_sums(x.T if min(shape) > 1 else x.astype(np.float64)) is None
 
 
 def test_what_stays_with_numpy(monkeypatch):

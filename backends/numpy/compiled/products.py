@@ -21,7 +21,7 @@ _BYTES = 4
 _ROWS, _PANEL = 6, 64
 """A tile of the kernel, by which products are divided."""
 
-_WORKSPACE = 256 * 256 + 16
+_WORKSPACE = 256 * (256 + 16) + 16
 
 LEAST, LEAST_BY_ROWS = 1 << 19, 1 << 20
 """Multiplications from which on the kernel is faster than BLAS; more where the right matrix is by rows, which BLAS

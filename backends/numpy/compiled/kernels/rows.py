@@ -1,4 +1,4 @@
-"""Softmax and its kin along the last axis: flat float32 arrays of rows with ``width`` numbers each.
+"""Softmax and its kin along the last axis: flat float32 arrays of rows with ``width`` numbers each; sums of columns.
 
 A row is read again while it is in the cache. What is not a number makes its whole row so, through the sum.
 """
@@ -9,7 +9,7 @@ import numpy as np
 
 from .elementary import bits_of_float, exp_of_negative, float_of_bits
 from .jit import compiled, in_order
-from .lanes import peek, poke
+from .lanes import in_line, peek, poke
 
 _0, _1 = np.float32(0), np.float32(1)
 _SIGN, _REST, _LOWEST = np.int32(31), np.int32(0x7FFFFFFF), np.int32(-0x80000000)
@@ -100,3 +100,31 @@ def log_softmax_gradient(g, logp, width, out, first, last):
             total += peek(g, i)
         for i in range(start, stop):
             poke(out, i, peek(g, i) - exp_of_negative(peek(logp, i)) * total)
+
+
+@compiled
+def cross_entropy_gradient(exps, factors, shares, labels, width, out, first, last):
+    """Each row times its factor, less its share at its label."""
+    for row in range(first, last):
+        start, factor, label = row * width, factors[row], labels[row]
+        for i in range(start, start + width):
+            poke(out, i, peek(exps, i) * factor)
+        place = start + (label if label >= 0 else label + width)
+        poke(out, place, peek(out, place) - shares[row])
+
+
+@compiled
+def column_sums(x, out, start, stop):
+    """The sums of some columns, four rows at a time."""
+    rows, columns, x, whole = x.shape[0], x.shape[1], in_line(x), x.shape[0] - x.shape[0] % 4
+    for j in range(start, stop):
+        poke(out, j, _0)
+    for i in range(0, whole, 4):
+        at = i * columns
+        for j in range(start, stop):
+            pair = peek(x, at + j) + peek(x, at + columns + j)
+            other = peek(x, at + 2 * columns + j) + peek(x, at + 3 * columns + j)
+            poke(out, j, peek(out, j) + (pair + other))
+    for i in range(whole, rows):
+        for j in range(start, stop):
+            poke(out, j, peek(out, j) + peek(x, i * columns + j))
