@@ -165,7 +165,21 @@ class _Machine:
         return [int(self.engine.get_function_address(name)) for name in names]
 
 
-machine = functools.cache(_Machine)
+_the_machine = functools.cache(_Machine)
+
+
+def machine() -> _Machine:
+    """The one of this process."""
+    with _lock:
+        return _the_machine()
+
+
+def forget_recording() -> None:
+    """In a new process: what another thread was recording, it records no more."""
+    global _lock
+    _lock = threading.RLock()
+    if _the_machine.cache_info().currsize:
+        _the_machine().recording[:] = [None, None]
 
 
 class _Definition(ctypes.Structure):

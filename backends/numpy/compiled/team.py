@@ -6,6 +6,8 @@ that. The caller's thread calls the body for each part; the calls of kernels in 
 their arguments, taken out of Python's objects, are written down in place of the call, and the helper runs what was
 written down. A part that no helper has begun when the caller is done with its own is run by the caller. To hand over a
 part and to wait for it takes 3 us.
+
+What Python runs in between by itself, the handler of a signal or a finalizer, is recorded too if it calls kernels.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from typing import Any
 
 from ..threads import count
 from ..threads import share as share_calls
-from .native import NO_ARGUMENTS, builtin, layouts_fit, machine
-from .team_code import BEGIN, DONE, END, FUNCTIONS, LIMIT, SLOT, WAKE, code
+from .native import NO_ARGUMENTS, builtin, forget_recording, layouts_fit, machine
+from .team_code import BEGIN, DONE, END, FUNCTIONS, LIMIT, NEXT, SLOT, WAKE, code
 from .workspace import kept
 
 _ROOM = 1 << 16
@@ -57,6 +59,10 @@ class _Helper:
         self.thread = threading.Thread(target=run, args=(self.slot,), daemon=True, name=f"nnlite helper {number}")
         self.thread.start()
 
+    def followed_by(self, helper: _Helper) -> None:
+        """`finish` sees to that one too."""
+        self._put(NEXT, helper.slot)
+
     def _put(self, place: int, value: int) -> None:
         ctypes.c_uint64.from_address(self.slot + place).value = value
 
@@ -67,36 +73,57 @@ class _Team:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.helpers: list[_Helper] = []
+        self.most = 1 << 30
+        """Helpers that there may be."""
+        self.open = False
+        """Whether parts may be recorded or posted."""
 
-    def helped(self, items: int, body: Callable[[int, int], Any], parts: int) -> None:
+    def parts(self, wanted: int) -> int:
+        """How many parts there are threads for."""
+        helpers = self.helpers
+        while len(helpers) < wanted - 1 and len(helpers) < self.most:
+            try:
+                helper = _Helper(len(helpers) + 1)
+            except RuntimeError:  # the interpreter ends, or the system has no more threads
+                self.most = len(helpers)
+                break
+            if helpers:
+                helpers[-1].followed_by(helper)
+            helpers.append(helper)
+        return min(wanted, len(helpers) + 1)
+
+    def share(self, items: int, body: Callable[[int, int], Any], wanted: int) -> None:
         """Call the body for each part, the first of them in this thread; by who has the lock."""
-        helpers, places = self.helpers, kept.parts
-        while len(helpers) < parts - 1:
-            helpers.append(_Helper(len(helpers) + 1))
+        if self.open:  # an interrupt came before `finish`
+            self.finish()
+        parts = self.parts(wanted)
+        self.open = True
+        helpers, places, part, stop = self.helpers, kept.parts, parts, items
         while len(places) < parts:
             places.append({})
-        failed, part, stop = 0, parts, items
-        try:
-            while part > 1:
-                part -= 1
-                helper, start = helpers[part - 1], items * part // parts
-                kept.arrays = places[part]
-                helper.record()
-                body(start, stop)
-                helper.post()
-                stop = start
-            kept.arrays = places[0]
-            body(0, stop)
-        finally:
-            kept.arrays = places[0]
-            for helper in helpers[: parts - 1]:
-                failed |= helper.finish()
-        if failed:
-            raise RuntimeError("a compiled kernel failed in a thread that helped")
+        while part > 1:
+            part -= 1
+            helper, start = helpers[part - 1], items * part // parts
+            kept.arrays = places[part]
+            helper.record()
+            body(start, stop)
+            helper.post()
+            stop = start
+        kept.arrays = places[0]
+        body(0, stop)
+
+    def finish(self) -> int:
+        """Wait until nobody works; not 0 if a kernel failed."""
+        kept.arrays = kept.parts[0]
+        failed = self.helpers[0].finish() if self.helpers else 0
+        self.open = False
+        return failed
 
     def end(self) -> None:
-        """Stop the threads, before what they run is taken away."""
+        """Stop the threads, before what they run is taken away. From here on there is no help."""
         with self.lock:
+            self.most = 0
+            self.finish()
             for helper in self.helpers:
                 helper.end()
             for helper in self.helpers:
@@ -111,6 +138,7 @@ def _after_fork() -> None:
     """The child has none of the threads."""
     global _team
     _team = _Team()
+    forget_recording()
 
 
 atexit.register(lambda: _team.end())
@@ -127,12 +155,17 @@ def _share(items: int, body: Callable[[int, int], Any], grain: int = 1) -> None:
     Args:
         grain: fewer items than this are not worth a thread.
     """
-    team = _team
-    if items > grain and (threads := count()) > 1 and team.lock.acquire(False):
+    team, failed = _team, 0
+    if items > grain and (threads := count()) > 1 and team.most and team.lock.acquire(False):
         try:
-            team.helped(items, body, min(threads, -(-items // grain)))
+            try:
+                team.share(items, body, min(threads, -(-items // grain)))
+            finally:
+                failed = team.finish()
         finally:
             team.lock.release()
+        if failed:
+            raise RuntimeError("a compiled kernel failed in a thread that helped")
     elif items > 0:
         body(0, items)
 

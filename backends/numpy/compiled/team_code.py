@@ -1,6 +1,7 @@
 """The machine code of a team of threads, in LLVM's language.
 
-A helper has a slot of memory: a state, two locks of Python's (which need no interpreter), and what its part recorded.
+A helper has a slot of memory: a state, two locks of Python's (which need no interpreter), what its part recorded, and
+where the next helper's slot is.
 States: 0 nothing to do, 1 posted, 2 running, 3 running and waited for, 4 nothing to do and asleep, 5 to end.
 A record: its size, the function that runs it, how many objects it holds, the objects, and the arguments as that
 function reads them (``kernels/entry.py`` writes it).
@@ -13,9 +14,9 @@ from __future__ import annotations
 import os
 import platform
 
-WAKE, DONE, BEGIN, END, LIMIT, FAILED = 64, 72, 80, 88, 96, 104
-"""Where a slot has the locks of the helper and of who waits, the records' bounds, and whether a kernel failed; the
-state is at 0."""
+WAKE, DONE, BEGIN, END, LIMIT, NEXT, FAILED = 64, 72, 80, 88, 96, 104, 112
+"""Where a slot has the locks of the helper and of who waits, the records' bounds, the next slot, and whether a kernel
+failed; the state is at 0."""
 
 SLOT = 128
 
@@ -148,10 +149,9 @@ define ptr @end(ptr %self, ptr %unused) {{
 
 ; Run what was posted, if nobody has begun; else wait for it. What was not posted is forgotten. The result is not 0 if a
 ; kernel failed.
-define ptr @finish(ptr %self, ptr %unused) {{
+define internal i32 @finish_one(ptr %slot) {{
 entry:
-  store ptr null, ptr @nnlite.recording
-  %slot = call ptr @PyLong_AsVoidPtr(ptr %self)
+  %failed.at = getelementptr i8, ptr %slot, i64 {FAILED}
   %first = load atomic i64, ptr %slot acquire, align 8
   switch i64 %first, label %wait [i64 0, label %forget
                                   i64 4, label %forget]
@@ -214,10 +214,28 @@ release:
   %more = add i64 %i, 1
   br label %each
 out:
-  %failed.at = getelementptr i8, ptr %slot, i64 {FAILED}
   %failed = load i32, ptr %failed.at
   store i32 0, ptr %failed.at
-  %wide = sext i32 %failed to i64
+  ret i32 %failed
+}}
+
+; The same for a slot and all that follow: in one call, which no signal's handler comes into.
+define ptr @finish(ptr %self, ptr %unused) {{
+entry:
+  store ptr null, ptr @nnlite.recording
+  %first = call ptr @PyLong_AsVoidPtr(ptr %self)
+  br label %each
+each:
+  %slot = phi ptr [%first, %entry], [%next, %each]
+  %failed = phi i32 [0, %entry], [%either, %each]
+  %one = call i32 @finish_one(ptr %slot)
+  %either = or i32 %failed, %one
+  %next.at = getelementptr i8, ptr %slot, i64 {NEXT}
+  %next = load ptr, ptr %next.at
+  %last = icmp eq ptr %next, null
+  br i1 %last, label %out, label %each
+out:
+  %wide = sext i32 %either to i64
   %answer = call ptr @PyLong_FromLong(i64 %wide)
   ret ptr %answer
 }}
@@ -228,7 +246,7 @@ def code() -> str:
     """The code for this processor."""
     x86 = platform.machine().lower() in ("x86_64", "amd64")
     return _CODE.format(
-        WAKE=WAKE, DONE=DONE, BEGIN=BEGIN, END=END, FAILED=FAILED, SPINS=_SPINS,
+        WAKE=WAKE, DONE=DONE, BEGIN=BEGIN, END=END, NEXT=NEXT, FAILED=FAILED, SPINS=_SPINS,
         declare_pause="declare void @llvm.x86.sse2.pause()" if x86 else "",
         pause="call void @llvm.x86.sse2.pause()" if x86 else "",
     )  # fmt: skip
