@@ -31,6 +31,9 @@ fast_from = sys.maxsize
 """Multiplications from which on that is asked."""
 
 
+fast_vector: Any = None
+"""The same for a product of a vector and a matrix, with a bias or None."""
+
 fast_column_sums: Any = None
 """The same for sums of columns; set by ``compiled/rows.py``."""
 
@@ -63,8 +66,17 @@ def affine(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
 
 def _by_blas(x: np.ndarray, y: np.ndarray, out: np.ndarray | None, bias: np.ndarray | None, work: int) -> np.ndarray:
     """By BLAS, with one thread or shared out."""
-    alone_from = _BLAS_SHARES_VECTORS if x.shape[0] == 1 or y.shape[1] == 1 else _BLAS_SHARES
-    if work <= alone_from or count() == 1 or x.dtype.kind not in "fc" or x.shape[1] != y.shape[0]:
+    vector = x.shape[0] == 1 or y.shape[1] == 1
+    if vector and work > _BLAS_SHARES_VECTORS and fast_vector is not None and out is None:
+        found: np.ndarray | None = fast_vector(x, y, bias)
+        if found is not None:
+            return found
+    if (
+        work <= (_BLAS_SHARES_VECTORS if vector else _BLAS_SHARES)
+        or count() == 1
+        or x.dtype.kind not in "fc"
+        or x.shape[1] != y.shape[0]
+    ):
         # For two matrices ``dot`` calls the same routine with less ado: 0.4 us in place of 1.0 for 3x3.
         made = x.dot(y) if out is None else np.matmul(x, y, out)
     elif work < _WORTH_SHARING:

@@ -22,6 +22,12 @@ LEAST = 0
 GRAIN = 1 << 20
 """Multiplications that are worth a thread."""
 
+_LAID_OUT = 1 << 16
+"""Numbers that are worth a thread to lay out."""
+
+_WIDTH = 32
+"""Columns of a panel."""
+
 Sizes = tuple[int, ...]
 
 
@@ -98,16 +104,21 @@ def _steps(sizes: Sizes, reverse: bool) -> tuple[np.ndarray, np.ndarray]:
 
 def _pitch(columns: int) -> int:
     """The distance of rows of products with so many columns: whole panels."""
-    return -(-columns // 32) * 32
+    return -(-columns // _WIDTH) * _WIDTH
 
 
 def _panels(module: Any, weight: Any, turned: bool) -> np.ndarray:
     """W_hh for ``times``: of the gates (``turned``: products with the transpose) or of the states."""
     gates, size = weight.shape
     columns, depth = (gates, size) if turned else (size, gates)
-    made = workspace("panels", _pitch(columns) * depth)
-    steps = (1, size) if turned else (size, 1)
-    module.lay_out(np.ascontiguousarray(weight).reshape(-1), depth, steps[0], columns, steps[1], made)
+    made, flat = workspace("panels", _pitch(columns) * depth), _flat(weight)
+    step, across = (1, size) if turned else (size, 1)
+
+    def body(start: int, stop: int) -> None:
+        first, last = start * _WIDTH, min(stop * _WIDTH, columns)
+        module.lay_out(flat[first * across :], depth, step, last - first, across, made[first * depth :])
+
+    share(-(-columns // _WIDTH), body, -(-_LAID_OUT // (_WIDTH * depth)))
     return made
 
 
