@@ -40,6 +40,34 @@ def test_a_second_process_loads_what_the_first_compiled(tmp_path):
     assert again.stdout == runs[0].stdout
 
 
+WITH_A_HELPER = """
+import sys
+import numpy as np
+from nnlite.backends.numpy.first_use import load
+total, out = np.arange(2 * 16, dtype=np.float32), np.empty(6, np.float32)
+load("direct").unpack(total, 2, 3, np.arange(3) * 2, out, 0, 1)  # from (2, 16), of which 3 columns are used
+print(out.tolist(), "numba" in sys.modules)
+"""
+
+
+def test_what_kernels_call_is_kept_in_a_file_of_its_own(tmp_path):
+    if not native.layouts_fit():
+        pytest.skip("this Python lays out its objects in another way: numba keeps kernels itself")
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def run():
+        command = [sys.executable, "-c", WITH_A_HELPER]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert run() == "[0.0, 16.0, 1.0, 17.0, 2.0, 18.0] True\n"
+    helper, kernel = sorted((tmp_path / "nnlite").iterdir())
+    assert helper.name.startswith("blocks.turn.") and kernel.name.startswith("direct.unpack.")
+    assert run() == "[0.0, 16.0, 1.0, 17.0, 2.0, 18.0] False\n"
+    helper.unlink()
+    assert run() == "[0.0, 16.0, 1.0, 17.0, 2.0, 18.0] True\n"
+    assert helper.exists()
+
+
 ON_ANOTHER_PYTHON = """
 import sys
 import numpy as np

@@ -249,7 +249,8 @@ class Kernel:
         codes = tuple(map(_code, arguments))
         with _lock:
             if codes not in self.known:
-                self.known[codes] = _Definition(self.name.encode(), self._address(codes), _FASTCALL, None)
+                address = _address(self.file, self.name, codes)
+                self.known[codes] = _Definition(self.name.encode(), address, _FASTCALL, None)
                 _definitions.append(self.known[codes])
                 run: Any = self._other
                 for known in sorted(self.known):  # each passes on to the one before it what it does not take
@@ -263,32 +264,45 @@ class Kernel:
         finally:
             _again.on = False
 
-    def _address(self, codes: tuple[str, ...]) -> int:
-        loader = machine()
-        key = f"{self.file}.{self.name}.{'-'.join(codes)}"
-        name = f"{_short(key)}.{loader.name}.kernel"
-        code = self._kept_code(name)
-        symbol = "nnlite." + key
-        if code is None:
-            announce()
-            code, needs = compiler().machine_code(_function(self.file, self.name), codes, symbol)
-            _keep(name, {"stamp": _stamp(self.file), "needs": needs}, code)
-        return loader.load(code, symbol)
 
-    def _kept_code(self, name: str) -> bytes | None:
-        path = folder()
-        if path is None or name not in _kept():
-            return None
-        try:
-            with open(os.path.join(path, name), "rb") as stream:
-                about, code = json.loads(stream.readline()), stream.read()
-        except (OSError, ValueError):
-            return None
-        if about["stamp"] != _stamp(self.file) or about["size"] != len(code):
-            return None
-        if not machine().has(about["needs"]):
-            compiler()  # numba brings functions of its own
-        return code if machine().has(about["needs"]) else None
+def symbol(file: str, name: str, codes: tuple[str, ...]) -> str:
+    """What a function is called in machine code."""
+    return f"nnlite.{file}.{name}.{'-'.join(codes)}"
+
+
+def _address(file: str, name: str, codes: tuple[str, ...]) -> int:
+    """Where a function is, which is compiled if it is not kept."""
+    loader, mine = machine(), symbol(file, name, codes)
+    kept = f"{_short(mine.removeprefix('nnlite.'))}.{loader.name}.kernel"
+    code, uses = _kept_code(file, kept) or (None, [])
+    if code is None:
+        announce()
+        code, needs, uses = compiler().machine_code(_function(file, name), codes, mine)
+        _keep(kept, {"stamp": _stamp(file), "needs": needs, "uses": uses}, code)
+    for other, helper, kinds in uses:
+        _helper(other, helper, tuple(kinds))
+    return loader.load(code, mine)
+
+
+_helper = functools.cache(_address)
+"""The same for what kernels call: it is loaded once."""
+
+
+def _kept_code(file: str, name: str) -> tuple[bytes, list[Any]] | None:
+    """Machine code from the disk, and the functions that it calls."""
+    path = folder()
+    if path is None or name not in _kept():
+        return None
+    try:
+        with open(os.path.join(path, name), "rb") as stream:
+            about, code = json.loads(stream.readline()), stream.read()
+    except (OSError, ValueError):
+        return None
+    if about["stamp"] != _stamp(file) or about["size"] != len(code):
+        return None
+    if not machine().has(about["needs"]):
+        compiler()  # numba brings functions of its own
+    return (code, about["uses"]) if machine().has(about["needs"]) else None
 
 
 def _short(key: str) -> str:

@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import compiled
+from .jit import alone
 from .lanes import LANES, data_of, peek, poke
 
 PANEL = 4 * LANES
@@ -115,7 +115,7 @@ def _block(rows: int, vectors: int) -> Any:
 _6x4, _2x4, _8x2, _2x2, _8x1, _2x1 = (_block(r, v) for r, v in ((6, 4), (2, 4), (8, 2), (2, 2), (8, 1), (2, 1)))
 
 
-@compiled
+@alone
 def multiply(a, a_at, places, first, rows, steps, step, count, b, b_at, vectors, c, c_at, targets, add):
     """The product of so many rows, an even number, with one panel of b, of 1 to 4 vectors; ``count`` is not 0."""
     b_row, stop = vectors * 16, first + rows
@@ -194,7 +194,7 @@ def _turned(shifted: bool) -> Any:
 _turn, _turn_and_shift = _turned(False), _turned(True)
 
 
-@compiled
+@alone
 def turn(source, at, pitch, rows, columns, target, to, targets, first):
     """A matrix of so many rows turned over: column j becomes a row at ``to + targets[first + j]``."""
     whole, across = rows // 16 * 16, columns // 16 * 16
@@ -207,7 +207,7 @@ def turn(source, at, pitch, rows, columns, target, to, targets, first):
             poke(target, place + r, peek(source, at + r * pitch + j))
 
 
-@compiled
+@alone
 def turn_and_shift(source, at, pitch, rows, columns, target, to, targets, first, shift, shift_at):
     """The same plus ``shift[shift_at + j]`` for column j."""
     whole, across = rows // 16 * 16, columns // 16 * 16

@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import compiled
+from .jit import alone, compiled
 from .lanes import LANES, data_of, peek, poke
 
 _LONG = binding.get_host_cpu_features().get("avx512f", False)
@@ -149,7 +149,7 @@ def lay_out(matrix, depth, step, columns, across, panels):
                 poke(panels, at + k * WIDTH + j, 0.0)
 
 
-@compiled
+@alone
 def times(a, at, step, rows, panels, depth, columns, out, pitch):
     """Rows of ``a``, from ``at`` on at distances ``step``, times a matrix in panels, into the rows of ``out``.
 

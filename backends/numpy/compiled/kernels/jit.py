@@ -20,14 +20,24 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import PassManager
 from numba.core.registry import CPUDispatcher, cpu_target
 
-from ..native import layouts_fit
+from ..native import layouts_fit, symbol
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 """Sums may be taken in any order; what is not finite keeps its meaning."""
 
 
+Use = tuple[str, str, tuple[str, ...]]
+"""A function that stands alone: its file, its name, the types of its arguments."""
+
+
 class _Library(codegen.JITCodeLibrary):
-    """LLVM's code of a function, as it was written; what it calls is taken in."""
+    """LLVM's code of a function, as it was written; what it calls is taken in, but for what stands alone."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.alone: tuple[str, Use] | None = None
+        """What it is for others, if it stands alone: its name in their code, and which it is."""
+        self.uses: dict[str, Use] = {}
 
     def _optimize_functions(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout
@@ -35,20 +45,27 @@ class _Library(codegen.JITCodeLibrary):
     def finalize(self) -> None:
         self._raise_if_finalized()
         for library in dict.fromkeys(self._linking_libraries):
-            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+            own = isinstance(library, _Library)  # numba compiles some of its own functions with its own ways
+            if own and library.alone:
+                self.uses.update([library.alone])
+            else:
+                self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+                self.uses.update(library.uses if own else {})
         self._finalized = True
 
-    def machine_code(self, name: str) -> tuple[bytes, list[str]]:
-        """Object code with one function that others can see, and the names that it needs."""
+    def machine_code(self, name: str) -> tuple[bytes, list[str], list[Use]]:
+        """Object code with one function that others can see, the names that it needs, and the functions."""
         self._ensure_finalized()
         module = self._final_module
+        for known, use in self.uses.items():
+            module.get_function(known).name = symbol(*use)
         for each in (*module.functions, *module.global_variables):
             if not each.is_declaration and each.name != name:
                 each.linkage = "internal"
         self._optimize()
         needs = [each.name for each in (*module.functions, *module.global_variables) if each.is_declaration]
         needs = [each for each in needs if not each.startswith(("llvm.", "nnlite."))]
-        return self._codegen._tm.emit_object(module), needs
+        return self._codegen._tm.emit_object(module), needs, list(self.uses.values())
 
     def _optimize(self) -> None:
         """One pass at level 1, which has what loops here live on (vectors, inlining): at level 3 with loops unrolled it
@@ -102,15 +119,30 @@ class _Compiler(compiler.CompilerBase):
         return [_Passes("nnlite")]
 
 
+@functools.cache
+def _codes() -> dict[Any, str]:
+    """What ``native.py`` calls the types that functions take which stand alone."""
+    from .entry import type_of
+
+    return {type_of(code): code for code in ("i", "b", "f", "t2", "f4.1c", "i8.1c")}
+
+
 class _Function(CPUDispatcher):
     """A function for compiled code."""
 
     targetdescr: Any = _Target()
     of_its_own = True
     """Whether Python calls it."""
+    stands_alone = False
+    """Whether its machine code is one for all that call it."""
 
     def add_overload(self, compiled: Any) -> None:
-        self.overloads[tuple(compiled.signature.args)] = compiled
+        kinds = tuple(compiled.signature.args)
+        self.overloads[kinds] = compiled
+        if self.stands_alone:
+            file, codes = self.py_func.__module__.rpartition(".")[2], _codes()
+            use = file, self.py_func.__name__, tuple(codes[kind] for kind in kinds)
+            compiled.library.alone = compiled.fndesc.llvm_func_name, use
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         """The function for such arguments. A number that is known is an argument like others: LLVM makes of it what
@@ -132,13 +164,16 @@ def _without_collection() -> Iterator[None]:
 
 @global_compiler_lock
 @_without_collection()
-def machine_code(function: Any, codes: tuple[str, ...], name: str) -> tuple[bytes, list[str]]:
-    """The object code of a kernel for arguments of these types, and the names that it needs."""
+def machine_code(function: Any, codes: tuple[str, ...], name: str) -> tuple[bytes, list[str], list[Use]]:
+    """The object code of a kernel for arguments of these types, the names that it needs, and the functions."""
     from .entry import entry, type_of
 
     kinds = tuple(map(type_of, codes))
     function.compile(kinds)
     compiled, context = function.overloads[kinds], function.targetctx
+    if function.stands_alone:
+        compiled.library._final_module.get_function(compiled.fndesc.llvm_func_name).name = name
+        return compiled.library.machine_code(name)
     library = context.codegen().create_library(name)
     library.add_linking_library(compiled.library)
     library.add_ir_module(entry(context, name, codes, compiled))
@@ -158,6 +193,14 @@ def _made(function: Any, fastmath: Any) -> Any:
 def compiled(function: Any) -> Any:
     """Compile at the first call for the types that come, without the interpreter's lock, and keep it on disk."""
     return _made(function, FAST)
+
+
+def alone(function: Any) -> Any:
+    """The same for a helper whose machine code is one for all kernels that call it: it is not compiled as part of each
+    of them, but called, and looked up when they are loaded. It takes flat arrays, and returns nothing or numbers."""
+    made = _made(function, FAST)
+    made.stands_alone, made.of_its_own = True, False
+    return made
 
 
 def in_order(function: Any) -> Any:

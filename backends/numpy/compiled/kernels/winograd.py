@@ -23,7 +23,7 @@ from __future__ import annotations
 import numpy as np
 
 from .blocks import multiply, turn, turn_and_shift
-from .jit import compiled
+from .jit import alone, compiled
 from .lanes import LANES, in_line, transform
 
 KERNEL_TRANSFORM = np.array(
@@ -82,7 +82,7 @@ def _surround(x, image, sizes, inside, surrounded):
     turn(in_line(x), image * channels * positions, positions, channels, positions, surrounded, to, inside, 0)
 
 
-@compiled
+@alone
 def _tiles_of(surrounded, down, across, first, tiles, count, depth):
     """The tiles of one image, (36, count, depth) from tile ``first`` on."""
     row, plane = (4 * across + 2) * depth, _plane(count * depth)
@@ -93,7 +93,7 @@ def _tiles_of(surrounded, down, across, first, tiles, count, depth):
                 _to_tiles(surrounded, at + c, row, depth, tiles, to + c, 6 * plane, plane)
 
 
-@compiled
+@alone
 def _product_of(sums, count, wide, down, across, first, product):
     """The outputs of one image from sums (36, count, wide)."""
     row, plane = 4 * across * wide, _plane(count * wide)
@@ -104,7 +104,7 @@ def _product_of(sums, count, wide, down, across, first, product):
                 _from_sums(sums, at + o, 6 * plane, plane, product, to + o, row, wide)
 
 
-@compiled
+@alone
 def _sums_of(product, down, across, first, sums, count, outputs):
     """The gradient of one image's outputs as that of its sums, (36, panel, count, column) from tile ``first`` on."""
     wide = _whole(outputs)
@@ -118,7 +118,7 @@ def _sums_of(product, down, across, first, sums, count, outputs):
                 _to_sums(product, at + o, row, wide, sums, to, 6 * plane, plane)
 
 
-@compiled
+@alone
 def _kernels_of(weight, inputs, outputs, turned, block, table, staged, out, to, pitch, plane):
     """Transform the kernels of 16 columns: those of row r go to ``to + r pitch``."""
     columns = min(16, outputs - 16 * block)
@@ -257,7 +257,7 @@ def correlate(x, g, sizes, inside, inside_out, channels, steps, full, last, tota
                          full if vectors == 4 else last, True)  # fmt: skip
 
 
-@compiled
+@alone
 def _gradient(total, rows, at, plane, columns, staged, out, to, planes):
     """The gradient of the kernels of so many inputs and 16 outputs, from what is at ``total`` on."""
     for c in range(rows):
