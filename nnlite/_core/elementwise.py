@@ -134,6 +134,7 @@ def binary(
     *,
     to_float: bool = False,
     ordered: bool = False,
+    no_bool: str = "",
     title: str | Callable[[Node], str] | None = None,
 ) -> Callable[[Any, Any], Any]:
     """An elementwise operation of two operands, tensors or numbers, with broadcasting and type promotion.
@@ -144,6 +145,7 @@ def binary(
             and say what is saved. Both None: the result has no gradient (comparisons).
         to_float: integers become the default float type first.
         ordered: complex numbers, which have no order, are refused.
+        no_bool: what to say of an operand that is bool, which is refused; "" takes it.
     """
     self = Op(name, body, saves=(0, 1, OUT), title=title)
     self.elementwise = True
@@ -159,38 +161,47 @@ def binary(
     ]
     if dx is not None and dy is not None:
         self.backward = _rule_of_two(dx, for_dx, dy, for_dy)
-    mixed = _mixed_call(self, to_float)
-    direct = RECORDABLE if to_float else "biufV" if ordered else ""
-    return publish(self, _pair_call(self, wants, direct, _number_call(self, wants[1], mixed), mixed))
+    mixed = _mixed_call(self, to_float, no_bool)
+    direct = RECORDABLE if to_float else "biufV" if ordered else "iufcV" if no_bool else ""
+    return publish(self, _pair_call(self, wants, direct, mixed))
 
 
-def _pair_call(self: Op, wants: tuple[tuple[bool, ...], ...], direct: str, with_number: _Call, mixed: _Call) -> _Call:
-    """The call on two tensors of one dtype; other operands go to ``with_number`` and ``mixed``.
+def _pair_call(self: Op, wants: tuple[tuple[bool, ...], ...], direct: str, mixed: _Call) -> _Call:
+    """The call on two tensors of one dtype, or on a tensor of real numbers and a Python number; other operands go to
+    ``mixed``.
 
-    ``direct`` names the kinds of dtypes that need nothing done before; ``""`` stands for all.
+    ``direct`` names the kinds of dtypes of two tensors that need nothing done before; ``""`` stands for all.
     """
     impl, name, differentiable = self.impl, self.name, self.differentiable
     _, only_x, only_y, both = wants
-    keeps = any(both)
+    keeps, keeps_with_number = any(both), any(only_x)
 
     def call(x: Any, y: Any) -> Any:
         kind = type(y)
-        if kind is float or kind is int:
-            return with_number(x, y)
+        number = kind is float or kind is int
         try:
             xa = x._a
-            ya = y._a
+            ya = y if number else y._a
         except AttributeError:
+            if number:
+                raise not_a_tensor(name, 0, x) from None
             return mixed(x, y)
-        if xa.dtype is not ya.dtype or (direct and xa.dtype.kind not in direct):
+        dtype = xa.dtype
+        function = impl[type(xa)]
+        if number:
+            if dtype.kind != "f":
+                return mixed(x, y)
+            if dtype is _FLOAT32 and type(function) is _ufunc:
+                ya = _numbers[y]
+        elif dtype is not ya.dtype or (direct and dtype.kind not in direct):
             return mixed(x, y)
         try:
-            r = impl[type(xa)](xa, ya)
+            r = function(xa, ya)
         except (ValueError, TypeError, MemoryError) as error:
             moved = numbers_moved((x, y))
             if moved is not None:
                 return call(*moved)
-            raise explain(name, error, (xa, ya)) from error
+            raise explain(name, error, (xa,) if number else (xa, ya)) from error
         except RuntimeError as error:
             raised(error)
         if type(r) is not type(xa):
@@ -202,25 +213,35 @@ def _pair_call(self: Op, wants: tuple[tuple[bool, ...], ...], direct: str, with_
         t._view = None
         if differentiable:
             xn = x._node if x._view is None else live_node(x)
-            yn = y._node if y._view is None else live_node(y)
+            yn = None if number else y._node if y._view is None else live_node(y)
             if (xn is not None or yn is not None) and mode.grad:
                 n = _new(Node)
                 n.op = self
                 n.edges = (xn, yn)
-                x_shape, y_shape = xa.shape, ya.shape
-                n.shapes = None if x_shape == y_shape else (x_shape, y_shape)
-                if keeps:
-                    kx, ky, ko = only_x if yn is None else only_y if xn is None else both
-                    n.saved = (xa if kx else None, ya if ky else None, r if ko else None)
-                    if kx:
-                        n.versions = (x._vc, x._vc[0], y._vc, y._vc[0]) if ky else (x._vc, x._vc[0])
+                if number:
+                    n.shapes = None
+                    if keeps_with_number:
+                        kx, _, ko = only_x
+                        n.saved = (xa if kx else None, y, r if ko else None)
+                        n.versions = (x._vc, x._vc[0]) if kx else (t._vc, 0) if ko else None
                     else:
-                        n.versions = (y._vc, y._vc[0]) if ky else None
-                    if ko:
-                        n.versions = (*(n.versions or ()), t._vc, 0)
+                        n.saved = ()
+                        n.versions = None
                 else:
-                    n.saved = ()
-                    n.versions = None
+                    x_shape, y_shape = xa.shape, ya.shape
+                    n.shapes = None if x_shape == y_shape else (x_shape, y_shape)
+                    if keeps:
+                        kx, ky, ko = only_x if yn is None else only_y if xn is None else both
+                        n.saved = (xa if kx else None, ya if ky else None, r if ko else None)
+                        if kx:
+                            n.versions = (x._vc, x._vc[0], y._vc, y._vc[0]) if ky else (x._vc, x._vc[0])
+                        else:
+                            n.versions = (y._vc, y._vc[0]) if ky else None
+                        if ko:
+                            n.versions = (*(n.versions or ()), t._vc, 0)
+                    else:
+                        n.saved = ()
+                        n.versions = None
                 n.hooks = None
                 frame = _getframe(1)
                 code = frame.f_code
@@ -232,58 +253,14 @@ def _pair_call(self: Op, wants: tuple[tuple[bool, ...], ...], direct: str, with_
     return call
 
 
-def _number_call(self: Op, only_x: tuple[bool, ...], mixed: _Call) -> _Call:
-    """The call on a tensor and a Python number."""
-    impl, name, differentiable = self.impl, self.name, self.differentiable
-    keep_x, keep_y, keep_out = only_x
-    keeps = keep_x or keep_y or keep_out
-
-    def call(x: Any, y: Any) -> Any:
-        try:
-            xa = x._a
-        except AttributeError:
-            raise not_a_tensor(name, 0, x) from None
-        dtype = xa.dtype
-        if dtype.kind != "f":
-            return mixed(x, y)
-        function = impl[type(xa)]
-        try:
-            r = function(xa, _numbers[y] if dtype is _FLOAT32 and type(function) is _ufunc else y)
-        except (TypeError, MemoryError) as error:
-            raise explain(name, error, (xa,)) from error
-        except RuntimeError as error:
-            raised(error)
-        if type(r) is not type(xa):
-            r = as_array(r, xa)
-        t = _new(tensor_base.tensor_class)
-        t._a = r
-        t._node = None
-        t._vc = [0]
-        t._view = None
-        if differentiable:
-            xn = x._node if x._view is None else live_node(x)
-            if xn is not None and mode.grad:
-                n = _new(Node)
-                n.op = self
-                n.edges = (xn, None)
-                n.shapes = None
-                n.saved = (xa if keep_x else None, y, r if keep_out else None) if keeps else ()
-                n.versions = (x._vc, x._vc[0]) if keep_x else (t._vc, 0) if keep_out else None
-                n.hooks = None
-                frame = _getframe(2)  # behind this call and that of two tensors
-                code = frame.f_code
-                n.where = (code, frame.f_lasti) if code.co_filename in _outside else caller(3)
-                n.seq = next_seq()
-                t._node = n
-        return t
-
-    return call
-
-
-def _mixed_call(self: Op, to_float: bool) -> _Call:
+def _mixed_call(self: Op, to_float: bool, no_bool: str) -> _Call:
     """The call on operands of different dtypes, with a number on the left, or with NumPy arrays."""
 
     def call(x: Any, y: Any) -> Any:
+        if no_bool and any(
+            v._a.dtype.kind == "b" if isinstance(v, TensorBase) else isinstance(v, bool) for v in (x, y)
+        ):
+            raise RuntimeError(no_bool)
         pair = promote(self.name, x, y, to_float, cast)
         if pair is NotImplemented:
             return NotImplemented
@@ -320,12 +297,11 @@ def _rule_of_two(
     x_count, y_count = len(x_places), len(y_places)
     x_one, y_one = x_places[0] if x_count else 0, y_places[0] if y_count else 0
 
-    def rule(f: Any, g: Any, node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
-        if g.dtype.kind != "f":
-            return _unusual(f, g, lambda g: usual(f, g, node, saved))
-        return usual(f, g, node, saved)
+    saves_nothing = x_count + y_count == 0
 
-    def usual(f: Any, g: Any, node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+    def rule(f: Any, g: Any, node: Node, saved: tuple[Any, ...], as_it_is: bool = saves_nothing) -> tuple[Any, ...]:
+        if not as_it_is and g.dtype.kind != "f":
+            return _unusual(f, g, lambda g: rule(f, g, node, saved, True))
         xn, yn = node.edges
         shapes = node.shapes
         gx = gy = None
@@ -345,7 +321,7 @@ def _rule_of_two(
                 gy = unbroadcast(f, gy, shapes[1])
         return gx, gy
 
-    return rule if x_count + y_count else usual
+    return rule
 
 
 def conjugate(f: Any, x: Any) -> Any:

@@ -189,13 +189,12 @@ class _Walk:
             if catch and -key in catch:
                 self.caught[-key] = g
             op = node.op
-            if op is None:
+            if op is None or (wanted is not None and -key not in wanted):
                 if type(node) is AccumulateGrad:
                     if wanted is None:
                         self.accumulate(node, g, key)
-                elif wanted is None or node.parent.seq in wanted:
+                elif op is None and (wanted is None or node.parent.seq in wanted):
                     self.add_output(node.parent, node.index, g)
-            if op is None or (wanted is not None and -key not in wanted):
                 key = heappop(heap) if heap else None
                 continue
             saved = node.saved
@@ -234,7 +233,7 @@ class _Walk:
             if hooks is not None and hooks.after:
                 results = self.call_after(node, results, g)
             if not retain and saved:
-                node.release()
+                node.saved = None
             saved = None
             key = None
             for edge, r in zip(node.edges, results, strict=False):

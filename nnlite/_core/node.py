@@ -168,11 +168,6 @@ class Node(GraphNode):
         """``file:line`` of the forward operation."""
         return location(self.where)
 
-    def release(self) -> None:
-        """Drop the saved arrays."""
-        if self.saved:
-            self.saved = None
-
 
 class OutputNode(GraphNode):
     """One output of an operation with several: puts its gradient in its place in the operation's list."""

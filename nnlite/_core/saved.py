@@ -73,10 +73,6 @@ class HookedNode(Node):
         kept = _plain.__get__(self)
         _versions.__set__(self, None if kept and any(type(v) is Packed for v in kept) else values)
 
-    def release(self) -> None:
-        if _plain.__get__(self):
-            _plain.__set__(self, None)
-
 
 def pack_all(node: Node, values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Saved values with the arrays packed by the innermost hooks."""

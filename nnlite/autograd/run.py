@@ -32,8 +32,11 @@ def _batched(outs: tuple[Any, ...], nodes: list[Any], grads: tuple[Any, ...], re
     return [None if missing else g for g, missing in zip(results, unused, strict=True)]
 
 
+_SINGLE = (TensorBase, GradientEdge)
+
+
 def _several(value: Any) -> tuple[Any, ...]:
-    single = isinstance(value, TensorBase | GradientEdge) or not isinstance(value, Iterable)
+    single = isinstance(value, _SINGLE) or not isinstance(value, Iterable)
     return (value,) if single else tuple(value)
 
 
@@ -55,7 +58,9 @@ def _roots(tensors: tuple[Any, ...], gradients: tuple[Any, ...]) -> list[tuple[A
                 raise RuntimeError(
                     f"grad can be implicitly created only for real scalar outputs but got {dtypes.from_numpy[a.dtype]}"
                 )
-            g = wrap(backend_of(a).xp.ones_like(a))
+            one = backend_of(a).xp.empty_like(a)
+            one.fill(1)
+            g = wrap(one)
         else:
             g = _checked(i, g, a)
         roots.append((node, g))

@@ -64,11 +64,6 @@ def add_(input: Any, other: Any, *, alpha: Any = 1) -> Any:
 @public(names=("subtract",))
 def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
     """x - alpha y, elementwise, with broadcasting."""
-    for value in (input, other):
-        if isinstance(value, bool) or (isinstance(value, TensorBase) and value._a.dtype.kind == "b"):
-            raise RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
-                               "to "
-                               "invert a mask, use the `~` or `logical_not()` operator instead.")  # fmt: skip
     return _pair(e.sub, "sub", input, other if alpha == 1 else _times_alpha(input, other, alpha), out)
 
 
@@ -133,7 +128,7 @@ def div_(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
 
 
 operators(e.add, "add", add_)
-operators(sub, "sub", sub_)
+operators(e.sub, "sub", sub_)
 operators(e.div, "truediv", div_)
 METHODS["__neg__"] = e.neg
 METHODS["__abs__"] = e.abs

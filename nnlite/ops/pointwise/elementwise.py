@@ -212,7 +212,14 @@ for _call, _formula in ((isnan, "whether x is not a number"), (isinf, "whether x
 # Two operands
 
 add = binary("add", "add", lambda f, g: g, lambda f, g: g)
-sub = binary("sub", "subtract", lambda f, g: g, lambda f, g: -g)
+sub = binary(
+    "sub",
+    "subtract",
+    lambda f, g: g,
+    lambda f, g: -g,
+    no_bool="Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
+    "use the `~` or `logical_not()` operator instead.",
+)
 mul = binary("mul", "multiply", lambda f, g, y: g * y, lambda f, g, x: g * x)
 div = binary("div", "true_divide", lambda f, g, y: g / y, lambda f, g, x, y: -g * (x / y) / y, to_float=True)
 
