@@ -395,18 +395,23 @@ def _call_of_many(self: Op) -> Callable[..., Any]:
 def _several(self: Op, inputs: tuple[Any, ...], raws: list[Any], attrs: dict[str, Any], result: Any) -> Any:
     """Wrap and record an operation with several outputs or residuals."""
     count = len(result) - self.residuals
-    arrays = [a if type(a) is type(raws[0]) else as_array(a, raws[0]) for a in result[:count]]
-    outs = tuple(wrap(a) for a in arrays)
+    like = raws[0]
+    kind = type(like)
+    outs = tuple([wrap(a if type(a) is kind else as_array(a, like)) for a in result[:count]])
     if self.view:
         _make_views(self, inputs[0], outs)
     if mode.grad:
-        edges = tuple([None if t is None else node_of(t) for t in inputs])
-        if any(edge is not None for edge in edges):
-            node = _make_node(self, edges, inputs, raws, attrs, outs, tuple(result[count:]))
-            node.outputs = count
-            for i, out in enumerate(outs):
-                if out._a.dtype.kind in RECORDABLE:
-                    out._node = node if self.outputs == 1 else OutputNode(node, i)
+        edges = tuple([None if t is None else t._node if t._view is None else live_node(t) for t in inputs])
+        for edge in edges:
+            if edge is not None:
+                break
+        else:
+            return outs[0] if self.outputs == 1 else outs
+        node = _make_node(self, edges, inputs, raws, attrs, outs, result[count:])
+        node.outputs = count
+        for i, out in enumerate(outs):
+            if out._a.dtype.kind in RECORDABLE:
+                out._node = node if self.outputs == 1 else OutputNode(node, i)
     return outs[0] if self.outputs == 1 else outs
 
 
@@ -429,7 +434,7 @@ def _make_node(
     raws: list[Any],
     attrs: dict[str, Any],
     outs: tuple[Any, ...],
-    rest: tuple[Any, ...],
+    rest: Any,
 ) -> Node:
     """The node of one call with any number of inputs."""
     n = _new(Node)
@@ -441,11 +446,13 @@ def _make_node(
         if offset is not None:
             saved.append(rest[offset])
             continue
-        t = outs[OUT - source] if source < 0 else inputs[source]
-        if t is None:
-            saved.append(None)
-        else:
+        if source < 0:
+            t = outs[OUT - source]
             saved.append(t._a)
+        else:
+            t = inputs[source]
+            saved.append(raws[source])
+        if t is not None:
             versions += (t._vc, t._vc[0])
     n.saved = tuple(saved)
     n.versions = tuple(versions) or None

@@ -193,6 +193,9 @@ class _Convolution(_ConvNd):
 
     def forward(self, input: Any) -> Any:
         """The convolution of the input with ``weight``, plus ``bias``."""
+        held = self._parameters  # quicker than two attributes that __getattr__ finds
+        if "weight" in held and "bias" in held:
+            return self._conv_forward(input, held["weight"], held["bias"])
         return self._conv_forward(input, self.weight, self.bias)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..._core.autocast import autocast
 from ...creation import empty, zeros
-from ...ops.recurrent import SCANS, cells, layers
+from ...ops.recurrent import SCANS, cells, layers, zero_states
 from .. import init
 from ..parameter import Parameter
 from ..utils.rnn import PackedSequence
@@ -119,7 +119,10 @@ class RNNBase(Module):
 
     @property
     def _flat_weights(self) -> list[Any]:
-        return [getattr(self, name, None) for name in self._flat_weights_names]
+        held = self._parameters  # quicker than attributes that __getattr__ finds
+        return [
+            held[name] if name in held else getattr(self, name, None) for names in self._all_weights for name in names
+        ]
 
     def flatten_parameters(self) -> None:
         """Does nothing: the parameters need no particular place in memory here."""
@@ -245,14 +248,8 @@ class RNNBase(Module):
         return self._from_states([state.index_select(1, permutation) for state in self._as_states(hx)])
 
     def _zeros(self, input: Any, batch_sizes: Any) -> tuple[Any, ...]:
-        """First states, (batch, size), for all layers and directions; one tensor where sizes agree, since it is only
-        read."""
-        (_, batch, size), *rest = self._state_shapes(input, batch_sizes)
-        first = zeros(batch, size, dtype=input.dtype, device=input.device)
-        others = [
-            first if shape[2] == size else zeros(*shape[1:], dtype=input.dtype, device=input.device) for shape in rest
-        ]
-        return first, *others
+        """First states, (batch, size), for all layers and directions."""
+        return zero_states(input, [shape[1:] for shape in self._state_shapes(input, batch_sizes)])
 
     def _run(self, input: Any, batch_sizes: Any, states: Any) -> tuple[Any, ...]:
         if states is None:

@@ -11,6 +11,7 @@ import operator
 from typing import Any
 
 from ..._core.op import TensorBase, check_same_device, not_a_tensor, op
+from ...backends.registry import tables
 from .._public import public
 from .._windows import as_ints
 from ..activation.softmax import title_of
@@ -230,10 +231,10 @@ def _convolve(
         padding = as_ints(name, "padding", 5, padding, dims, FOR_CONVOLUTION)
     if groups.__class__ is not int:
         groups = _number_of(groups)
-    pads = _pads(name, padding, weight._a.shape[2:], steps, spread)
     batched = input._a.ndim == dims + 2
     x = input if batched else unsqueeze(input, 0)
-    _check_shapes(x._a.shape, weight._a.shape, None if bias is None else bias._a.shape, steps, pads, spread, groups)
+    shapes = x._a.shape, weight._a.shape, None if bias is None else bias._a.shape
+    pads = _checked(name, *shapes, steps, padding, spread, groups)
     geometry: Any = {"stride": steps, "padding": pads, "dilation": spread, "groups": groups}
     if x._a.dtype.kind == "c":
         out = by_parts(lambda x, w: _convolution(x, w, None, **geometry), x, weight)
@@ -257,6 +258,13 @@ FOR_CONVOLUTION = (
 
 
 @functools.lru_cache(maxsize=1024)
+def _checked(name: str, x: Any, w: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Pads:
+    """Zeros before and behind each axis; an error where the shapes do not fit."""
+    pads = _pads(name, padding, w[2:], stride, dilation)
+    _check_shapes(x, w, bias, stride, pads, dilation, groups)
+    return pads
+
+
 def _pads(name: str, padding: Any, kernel: Any, stride: Any, dilation: Any) -> Pads:
     """Zeros before and behind each axis."""
     if not isinstance(padding, str):
@@ -272,6 +280,20 @@ def _pads(name: str, padding: Any, kernel: Any, stride: Any, dilation: Any) -> P
 
 
 def check_tensors(name: str, dims: int, input: Any, weight: Any, bias: Any) -> None:
+    try:  # what is usual
+        x, w = input._a, weight._a
+        b = w if bias is None else bias._a
+        if (
+            type(x) is type(w) is type(b)
+            and x.dtype is w.dtype is b.dtype
+            and w.ndim == dims + 2
+            and x.ndim in (dims + 1, dims + 2)
+            and x.dtype.kind != "b"
+            and not tables[type(x)].backend_.has_indices
+        ):
+            return
+    except AttributeError:
+        pass  # one of them is no tensor
     for position, value in enumerate((input, weight, bias)):
         if not isinstance(value, TensorBase) and not (position == 2 and value is None):
             raise not_a_tensor(name, position, value)
@@ -323,7 +345,6 @@ def check_numbers(stride: Any, dilation: Any, padding: Pads, groups: Any) -> Non
         raise RuntimeError(f"dilation should be greater than zero, but got {list(dilation)}")
 
 
-@functools.lru_cache(maxsize=1024)
 def _check_shapes(x: Any, w: Any, bias: Any, stride: Any, padding: Pads, dilation: Any, groups: int) -> None:
     check_numbers(stride, dilation, padding, groups)
     if w[0] < groups:

@@ -34,6 +34,7 @@ def _second_title(node: Any) -> str:
     return _title(node)[:-1] + "Backward0"
 
 
+@functools.lru_cache(256)
 class _Windows:
     """Where the window's places fall on the input, along the trailing axes.
 
@@ -271,13 +272,12 @@ def _max_pool_of(
     ceil_mode: bool,
     return_indices: bool,
 ) -> Any:
-    name = f"max_pool{dims}d"
+    name, message, message_of_stride = _TEXTS[dims]
     if not isinstance(input, TensorBase):
         raise not_a_tensor(name, 0, input)
-    message = f"{name}: {{argument}} must either be a single int, or a tuple of {_COUNTS[dims]} ints (got {{value}})"
     kernel = as_ints(name, "kernel_size", 2, kernel_size, dims, message)
     given = stride is not None and stride != [] and stride != ()
-    steps = as_ints(name, "stride", 3, stride, dims, message.replace("be a", "be omitted, a")) if given else kernel
+    steps = as_ints(name, "stride", 3, stride, dims, message_of_stride) if given else kernel
     pads = as_ints(name, "padding", 4, padding, dims, message)
     spread = as_ints(name, "dilation", 5, dilation, dims, message)
     a = input._a
@@ -292,7 +292,15 @@ def _max_pool_of(
     return _max_pool_values(input, **geometry)
 
 
-_COUNTS = {1: "one", 2: "two", 3: "three"}
+_TEXTS = {
+    dims: (
+        name := f"max_pool{dims}d",
+        message := f"{name}: {{argument}} must either be a single int, or a tuple of {count} ints (got {{value}})",
+        message.replace("be a", "be omitted, a"),
+    )
+    for dims, count in ((1, "one"), (2, "two"), (3, "three"))
+}
+"""The names of the functions, and of their errors those of any argument and of the stride."""
 
 
 def out_size(n: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool) -> int:

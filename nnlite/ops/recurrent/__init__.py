@@ -9,3 +9,4 @@ from __future__ import annotations
 from . import cells as cells
 from .layers import SCANS as SCANS
 from .layers import layers as layers
+from .layers import zero_states as zero_states

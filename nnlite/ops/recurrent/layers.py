@@ -6,7 +6,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from ..._core.device import available, device_of
 from ..._core.op import TensorBase, not_a_tensor, op
+from ..._core.tensor_base import wrap
 from .._public import public
 from ..dropout import dropout as drop
 from ..shape.views import cat, reshape, stack, transpose, unbind
@@ -106,13 +108,23 @@ def layers(
         return _run(scan, input, tuple(sizes), states, *settings)
     if batch_first:
         input = transpose(input, 0, 1)
-    time, batch, features = input.shape
+    time, batch, features = input._a.shape
     if time == 0:
         raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
     flat = reshape(input, time * batch, features)
     out, *last = _run(scan, flat, (batch,) * time, states, *settings)
-    out = reshape(out, time, batch, -1 if out.shape[0] else out.shape[1])
+    out = reshape(out, time, batch, -1 if out._a.shape[0] else out._a.shape[1])
     return transpose(out, 0, 1) if batch_first else out, *last
+
+
+def zero_states(input: Any, shapes: list[tuple[int, ...]]) -> tuple[Any, ...]:
+    """Zeros of these shapes in the dtype of the input and on its device; one tensor for equal shapes, since first
+    states are only read."""
+    a = input._a
+    backend, index = available(device_of(a))
+    with backend.use(index):
+        made = {shape: wrap(backend.xp.zeros(shape, a.dtype)) for shape in dict.fromkeys(shapes)}
+    return tuple([made[shape] for shape in shapes])
 
 
 SCANS: dict[str, Scan] = {
