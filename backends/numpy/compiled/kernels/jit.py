@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import operator
 from collections.abc import Iterator
 from typing import Any
 
 import llvmlite.binding as llvm
 from numba import njit
-from numba.core import codegen, compiler, typed_passes, types, untyped_passes
+from numba.core import codegen, compiler, ir, lowering, typed_passes, types, untyped_passes
+from numba.core.analysis import compute_cfg_from_blocks, compute_use_defs
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import PassManager
 from numba.core.registry import CPUDispatcher, cpu_target
@@ -86,9 +88,11 @@ class _Target:
 
     options = cpu_target.options
 
-    @property
+    @functools.cached_property
     def typing_context(self) -> Any:
-        return cpu_target.typing_context
+        typing = object.__new__(_Typing)
+        typing.__dict__ = cpu_target.typing_context.__dict__
+        return typing
 
     @functools.cached_property
     def target_context(self) -> Any:
@@ -98,6 +102,79 @@ class _Target:
         )
 
 
+class _Typing(type(cpu_target.typing_context)):  # type: ignore[misc]
+    """numba's rules for types, which keeps what it has found: operators are asked for over and over."""
+
+    known: dict[Any, Any] = {}  # noqa: RUF012
+
+    def resolve_function_type(self, func: Any, args: Any, kws: Any) -> Any:
+        if kws or isinstance(func, types.Dispatcher):
+            return super().resolve_function_type(func, args, kws)
+        key = func, args
+        try:
+            found = self.known.get(key)
+        except TypeError:  # a slice
+            return super().resolve_function_type(func, args, kws)
+        if found is None:
+            found = self.known[key] = super().resolve_function_type(func, args, kws)
+        return found
+
+
+class _Lower(lowering.Lower):
+    """From numba's instructions to LLVM's, with fewer of them."""
+
+    known: dict[Any, Any] = {}  # noqa: RUF012
+
+    def _find_singly_assigned_variable(self) -> None:
+        """Variables with one value, which is there wherever they are used, need no memory."""
+        found, uses = compute_cfg_from_blocks(self.blocks), compute_use_defs(self.blocks).usemap
+        dominators = found.dominators()
+        users: dict[str, list[int]] = {}
+        for block, names in uses.items():
+            for name in names:
+                users.setdefault(name, []).append(block)
+        places: dict[str, list[int]] = {}
+        for place, block in self.blocks.items():
+            for assigned in block.find_insts(ir.Assign):
+                places.setdefault(assigned.target.name, []).append(place)
+        self._singly_assigned_vars = {
+            name for name, (place, *others) in places.items()
+            if not others and all(place < user and place in dominators[user] for user in users.get(name, ()))
+        }  # fmt: skip
+        self._blk_local_varmap = {}
+
+    def lower_block(self, block: Any) -> None:
+        self.pre_block(block)
+        for instruction in block.body:
+            self.loc = instruction.loc
+            if isinstance(instruction, ir.Assign):
+                name = instruction.target.name
+                self.storevar(self.lower_assign(self.typeof(name), instruction), name)
+            else:
+                self.lower_inst(instruction)
+        self.post_block(block)
+
+    def lower_binop(self, resty: Any, expr: Any, op: Any) -> Any:
+        """Numba's own first tries whether there is another function for numbers that are known."""
+        if op in (operator.pow, operator.ipow):
+            return super().lower_binop(resty, expr, op)
+        kinds, key = self.fndesc.calltypes[expr].args, (op, self.fndesc.calltypes[expr].args)
+        if key not in self.known:
+            function = self.context.typing_context.resolve_value_type(op)
+            self.known[key] = function, function.get_call_type(self.context.typing_context, kinds, {})
+        values = [
+            self.context.cast(self.builder, self.loadvar(side.name), self.typeof(side.name), kind)
+            for side, kind in zip((expr.lhs, expr.rhs), kinds, strict=True)
+        ]
+        function, signature = self.known[key]
+        result = self.context.get_function(function, signature)(self.builder, values)
+        return self.context.cast(self.builder, result, signature.return_type, resty)
+
+
+class _Lowering(typed_passes.NativeLowering):
+    lowering_class = _Lower
+
+
 class _Passes(PassManager):
     """What numba does with a function, but for what is of no use here (arrays as expressions, functions in functions),
     and without a look at all variables after each step."""
@@ -105,8 +182,7 @@ class _Passes(PassManager):
     PASSES = (
         untyped_passes.TranslateByteCode, untyped_passes.FixupArgs, untyped_passes.IRProcessing,
         untyped_passes.GenericRewrites, untyped_passes.ReconstructSSA, typed_passes.NopythonTypeInference,
-        typed_passes.PreLowerStripPhis, typed_passes.IRLegalization, typed_passes.NativeLowering,
-        typed_passes.NoPythonBackend,
+        typed_passes.PreLowerStripPhis, _Lowering, typed_passes.NoPythonBackend,
     )  # fmt: skip
 
     def run(self, state: Any) -> None:
