@@ -36,9 +36,23 @@ declare ptr @PyLong_AsVoidPtr(ptr)
 declare ptr @PyLong_FromLong(i64)
 declare void @Py_IncRef(ptr)
 declare void @Py_DecRef(ptr)
-{declare_pause}
+{declarations}
 @nnlite.recording = external global [2 x ptr]
 @_Py_NoneStruct = external global i8
+
+; Between looks; now and then another program may have the processor, which this thread may be waiting for.
+define internal void @relax(i32 %count) {{
+entry:
+  {pause}
+  %low = and i32 %count, 255
+  %now = icmp eq i32 %low, 0
+  br i1 %now, label %offer, label %out
+offer:
+  {offer}
+  br label %out
+out:
+  ret void
+}}
 
 ; Run what is recorded.
 define internal void @run(ptr %slot) {{
@@ -83,8 +97,8 @@ look:
   switch i64 %seen, label %idle [i64 1, label %take
                                  i64 5, label %out]
 idle:
-  {pause}
   %less = sub i32 %left, 1
+  call void @relax(i32 %less)
   %tired = icmp sle i32 %less, 0
   br i1 %tired, label %sleep, label %look
 sleep:
@@ -169,8 +183,8 @@ look:
   %running = icmp eq i64 %seen, 2
   br i1 %running, label %again, label %back
 again:
-  {pause}
   %less = sub i32 %left, 1
+  call void @relax(i32 %less)
   %tired = icmp sle i32 %less, 0
   br i1 %tired, label %sleep, label %look
 sleep:
@@ -244,9 +258,11 @@ out:
 
 def code() -> str:
     """The code for this processor."""
-    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    x86, posix = platform.machine().lower() in ("x86_64", "amd64"), os.name == "posix"
+    declarations = ["declare void @llvm.x86.sse2.pause()"] * x86 + ["declare i32 @sched_yield()"] * posix
     return _CODE.format(
         WAKE=WAKE, DONE=DONE, BEGIN=BEGIN, END=END, NEXT=NEXT, FAILED=FAILED, SPINS=_SPINS,
-        declare_pause="declare void @llvm.x86.sse2.pause()" if x86 else "",
+        declarations="\n".join(declarations),
         pause="call void @llvm.x86.sse2.pause()" if x86 else "",
+        offer="call i32 @sched_yield()" if posix else "",
     )  # fmt: skip
