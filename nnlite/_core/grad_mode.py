@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
+_new = object.__new__
+
+
 class _Mode(threading.local):
     grad = True
     inference = False
@@ -46,7 +49,8 @@ class _ModeContext:
 
     def __exit__(self, *exc: Any) -> None:
         mode.grad, inference = self.__dict__["_outer"].pop()
-        _set_inference(inference)
+        if inference != mode.inference:
+            _set_inference(inference)
 
     def _again(self) -> _ModeContext:
         return self.__class__()
@@ -105,11 +109,8 @@ class no_grad(_ModeContext):
     _grad = False
 
     def __new__(cls, function: Any = None) -> Any:
-        self = super().__new__(cls)
+        self = _new(cls)
         return self if function is None else self(function)
-
-    def __init__(self, function: Any = None) -> None:
-        pass
 
 
 class enable_grad(_ModeContext):
@@ -127,11 +128,8 @@ class enable_grad(_ModeContext):
     _grad = True
 
     def __new__(cls, function: Any = None) -> Any:
-        self = super().__new__(cls)
+        self = _new(cls)
         return self if function is None else self(function)
-
-    def __init__(self, function: Any = None) -> None:
-        pass
 
 
 class inference_mode(_ModeContext):

@@ -74,8 +74,10 @@ class Elementwise(Optimizer):
             options = self._options(group)
             held = tuple(filter(None, keys))
             batches: dict[tuple[Any, ...], tuple[dict[str, Any], list[Tensor]]] = {}
+            numbers = {} if held else self._numbers(group, {})
             for p in each_with_gradient(group):
-                numbers = self._prepare(p, group, held)
+                if held:
+                    numbers = self._prepare(p, group, held)
                 if group.get("differentiable"):
                     self._run_recorded(p, keys, {**options, **numbers})
                     continue
@@ -91,8 +93,6 @@ class Elementwise(Optimizer):
 
     def _prepare(self, p: Tensor, group: dict[str, Any], held: Sequence[str]) -> dict[str, Any]:
         """Make the state of a parameter complete, and give the numbers of its step."""
-        if not held:
-            return self._numbers(group, {})
         state = self.state[p]
         if not state:
             self._start(state, p, group)

@@ -103,8 +103,12 @@ def run_all(rule: Rule, xp: Any, many: Sequence[Arrays]) -> None:
     share = getattr(type(xp), "share", None)
     pieces: list[Arrays] = []
     for arrays in many:
-        size = arrays[0].size
-        if share is None or arrays[0].dtype.itemsize == 2 or size < WHOLE or not _can_be_cut(arrays):
+        parameter = arrays[0]
+        size, narrow = parameter.size, parameter.dtype.itemsize == 2
+        if size < WHOLE and not narrow:
+            rule(xp, *arrays)
+            continue
+        if share is None or narrow or not _can_be_cut(arrays):
             run(rule, xp, arrays)
             continue
         flat = [None if a is None else a.reshape(-1) for a in arrays]
@@ -112,6 +116,9 @@ def run_all(rule: Rule, xp: Any, many: Sequence[Arrays]) -> None:
         for i in range(count):
             part = slice(size * i // count, size * (i + 1) // count)
             pieces.append(tuple(None if a is None else a[part] for a in flat))
+
+    if not pieces:
+        return
 
     def body(start: int, stop: int) -> None:
         for piece in pieces[start:stop]:

@@ -58,16 +58,22 @@ def reduced(xp: Any, losses: Any, reduction: str, count: Any) -> Any:
     return total / count if reduction == "mean" else total
 
 
+def as_type(x: Any, dtype: Any) -> Any:
+    """``x`` in a dtype; itself where it has that, which ``astype`` takes 0.8 us for where ``x`` is one of NumPy's
+    numbers."""
+    return x if x.dtype is dtype else x.astype(dtype, copy=False)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Differences of two tensors of one shape
 
 
-def _spread(f: Any, g: Any, node: Any, d: Any) -> tuple[Any, ...]:
-    """The gradients of both operands; ``d`` is the derivative of one element's loss by the difference x - y."""
+def _spread(f: Any, g: Any, node: Any, d: Any, factor: float = 1.0) -> tuple[Any, ...]:
+    """The gradients of both operands; ``factor d`` is the derivative of one element's loss by the difference x - y."""
     xn, yn = node.edges
     if node.attrs["reduction"] == "mean":
-        g = g / (math.prod(d.shape) or math.nan)
-    gx = d * g
+        factor /= math.prod(d.shape) or math.nan
+    gx = d * (g if factor == 1 else g * factor)
     return (
         None if xn is None else unbroadcast(f, gx, node.shapes[0]),
         None if yn is None else unbroadcast(f, -gx, node.shapes[1]),
@@ -78,12 +84,12 @@ def _spread(f: Any, g: Any, node: Any, d: Any) -> tuple[Any, ...]:
 def _mse_loss(xp: Any, x: Any, y: Any, *, reduction: str) -> Any:
     d = xp.asarray(widen(x) - widen(y))
     d *= d
-    return reduced(xp, d, reduction, d.size or math.nan).astype(x.dtype, copy=False)
+    return as_type(reduced(xp, d, reduction, d.size or math.nan), x.dtype)
 
 
 @_mse_loss.vjp
 def _(f: Any, g: Any, node: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    return _spread(f, 2 * g, node, x - y)
+    return _spread(f, g, node, x - y, 2.0)
 
 
 def _l1_title(node: Any) -> str:
@@ -94,7 +100,7 @@ def _l1_title(node: Any) -> str:
 def _l1_loss(xp: Any, x: Any, y: Any, *, reduction: str) -> Any:
     d = xp.asarray(x - y)
     out = reduced(xp, xp.absolute(widen(d)), reduction, d.size or math.nan)
-    return out.astype(x.dtype, copy=False), d
+    return as_type(out, x.dtype), d
 
 
 @_l1_loss.vjp
