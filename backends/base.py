@@ -10,6 +10,8 @@ import numpy as np
 
 from .capture import Capture
 
+_NOTHING = nullcontext()
+
 
 class DeviceUnavailableError(RuntimeError):
     """A device was asked for that this machine does not have. The message says what is missing and what to install."""
@@ -89,7 +91,7 @@ class Backend:
 
     def use(self, index: int | None) -> AbstractContextManager[Any]:
         """A context in which new arrays are made on device ``index``."""
-        return nullcontext()
+        return _NOTHING
 
     def from_host(self, array: np.ndarray, index: int | None = None) -> Any:
         """A new array on the device with the values of a NumPy array. Always a copy."""

@@ -10,6 +10,7 @@ import numpy as np
 from .._core.tensor_base import wrap
 from ..backends.registry import tables
 from ..tensor import Tensor
+from ._capturable import is_on_device
 from ._update import Arrays, Rule, run
 
 SMALL = 1 << 14
@@ -33,6 +34,8 @@ class Flat:
         self.parameter = xp.empty(ends[-1], first.dtype)
         self.gradient = xp.empty(ends[-1], first.dtype)
         self.parts = [self.parameter[span].reshape(shape) for span, shape in spans]
+        self.gradient_parts = [self.gradient[span].reshape(shape) for span, shape in spans]
+        self.on_device = is_on_device(params[0])
         self.held: dict[str, list[Any]] = {}
         self.columns: list[Any] = [_real(self.parameter)]
         for key in keys:
@@ -60,9 +63,14 @@ class Flat:
 
     def load(self, params: Sequence[Tensor]) -> Arrays:
         """Copy parameters and gradients in; the arrays for an update."""
-        xp = self.backend.xp
-        xp.concatenate([p._a.reshape(-1) for p in params], out=self.parameter)
-        xp.concatenate([p._grad._a.reshape(-1) for p in params], out=self.gradient)
+        if self.on_device:  # two calls in place of two for each parameter
+            xp = self.backend.xp
+            xp.concatenate([p._a.reshape(-1) for p in params], out=self.parameter)
+            xp.concatenate([p._grad._a.reshape(-1) for p in params], out=self.gradient)
+        else:  # NumPy copies ten small arrays while it looks at the arguments of concatenate
+            for p, part, gradient in zip(params, self.parts, self.gradient_parts, strict=True):
+                part[...] = p._a
+                gradient[...] = p._grad._a
         return tuple(self.columns)
 
     def store(self, params: Sequence[Tensor]) -> None:
