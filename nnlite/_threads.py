@@ -26,6 +26,10 @@ def set_num_threads(num: int, /) -> None:
     It sets OpenBLAS, which NumPy's wheels bring; another BLAS needs the package threadpoolctl. It counts for the whole
     process. Small products are faster with one thread, and so is all work in several processes at once.
 
+    Threads that help with compiled kernels look for work for 2 ms before they sleep, since they are needed again soon.
+    Where other programs need the processors, ``OMP_WAIT_POLICY=PASSIVE`` in the environment, before the program starts,
+    makes them sleep at once.
+
     Raises:
         RuntimeError: no positive integer. NotImplementedError: NumPy's BLAS cannot be told.
 

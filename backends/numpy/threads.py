@@ -2,7 +2,8 @@
 
 BLAS has threads too, which wait actively for work after each product. Two pools that do so take the processors from one
 another (up to 80 times slower, measured with OpenBLAS and OpenMP on two cores), so while parts are shared out here BLAS
-uses one thread, and ours sleep when there is nothing to do.
+uses one thread, and the threads of this file sleep when there is nothing to do. Those that help with compiled kernels
+(``compiled/team.py``) wait actively, for 2 ms at most; this file does what is not kernels alone.
 """
 
 from __future__ import annotations
