@@ -68,7 +68,7 @@ def _run(name: str, *arrays: np.ndarray, numbers: tuple[float, ...] = ()) -> np.
     """The result of a kernel for all numbers of the arrays; ``numbers`` are its last arguments."""
     run = getattr(load("pointwise"), name)
     out = np.empty(arrays[0].shape, np.float32)
-    flat = [a.reshape(-1) for a in arrays]  # which copies where there are gaps
+    flat = [a.ravel() for a in arrays]  # which copies where there are gaps
     _share(out.size, run, *flat, out.reshape(-1), last=tuple(map(np.float32, numbers)))
     return out
 

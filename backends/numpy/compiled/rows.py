@@ -43,8 +43,8 @@ def _takes_gradient(g: Any, out: Any, *, axis: int | None) -> bool:
 
 def _share(run: Any, width: int, count: int, inputs: tuple[np.ndarray, ...], *outs: np.ndarray) -> None:
     """Call a kernel for all rows."""
-    # Gaps in a gradient are filled by reshape.
-    arguments = (*[a.reshape(-1) for a in inputs], width, *[a.reshape(-1) for a in outs])
+    # Gaps in a gradient are filled by ``ravel``; ``reshape`` leaves those of one axis.
+    arguments = (*[a.ravel() for a in inputs], width, *[a.reshape(-1) for a in outs])
     if count * width <= GRAIN:
         run(*arguments, 0, count)  # 1 us less than sharing it out to one thread
     else:

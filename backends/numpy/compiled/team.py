@@ -17,6 +17,7 @@ import ctypes
 import functools
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,14 @@ _ROOM = 1 << 16
 """Bytes for what one part records."""
 
 
+_python: Any = ctypes.PyDLL(None, handle=ctypes.pythonapi._handle)
+_python.PyThread_allocate_lock.restype = ctypes.c_void_p
+_python.PyThread_acquire_lock.argtypes = (ctypes.c_void_p, ctypes.c_int)
+_python.PyThread_start_new_thread.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
+_python.PyThread_start_new_thread.restype = ctypes.c_ulong
+_NO_THREAD = ctypes.c_ulong(-1).value
+
+
 @functools.cache
 def _functions() -> list[int]:
     """Where the functions of ``team_code.py`` are."""
@@ -37,16 +46,15 @@ def _functions() -> list[int]:
 
 
 class _Helper:
-    """A thread and the place where its work is put."""
+    """A thread and the place where its work is put. The thread is none of Python's, which may not be started at the
+    interpreter's end, and which other packages replace."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self) -> None:
         self.memory = ctypes.create_string_buffer(2 * SLOT + _ROOM)
         self.slot = -(-ctypes.addressof(self.memory) // SLOT) * SLOT
-        new, take = ctypes.pythonapi.PyThread_allocate_lock, ctypes.pythonapi.PyThread_acquire_lock
-        new.restype, take.argtypes = ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_int)
         for place in (WAKE, DONE):
-            lock = new()
-            take(lock, 1)
+            lock = _python.PyThread_allocate_lock()
+            _python.PyThread_acquire_lock(lock, 1)
             self._put(place, lock)
         for place in (BEGIN, END):
             self._put(place, self.slot + SLOT)
@@ -55,13 +63,14 @@ class _Helper:
         self.record, self.post, self.finish, self.end = (
             builtin(name, address, NO_ARGUMENTS, self.slot) for name, address in zip(FUNCTIONS[1:], others, strict=True)
         )
-        run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(serve)
-        self.thread = threading.Thread(target=run, args=(self.slot,), daemon=True, name=f"nnlite helper {number}")
-        self.thread.start()
+        self.runs = _python.PyThread_start_new_thread(serve, self.slot) != _NO_THREAD
 
     def followed_by(self, helper: _Helper) -> None:
         """`finish` sees to that one too."""
         self._put(NEXT, helper.slot)
+
+    def wait_for_end(self) -> None:
+        _python.PyThread_acquire_lock(ctypes.c_void_p.from_address(self.slot + DONE), 1)
 
     def _put(self, place: int, value: int) -> None:
         ctypes.c_uint64.from_address(self.slot + place).value = value
@@ -75,32 +84,27 @@ class _Team:
         self.helpers: list[_Helper] = []
         self.most = 1 << 30
         """Helpers that there may be."""
-        self.open = False
-        """Whether parts may be recorded or posted."""
+        self.busy = False
 
     def parts(self, wanted: int) -> int:
         """How many parts there are threads for."""
-        helpers = self.helpers
-        while len(helpers) < wanted - 1 and len(helpers) < self.most:
-            try:
-                helper = _Helper(len(helpers) + 1)
-            except RuntimeError:  # the interpreter ends, or the system has no more threads
-                self.most = len(helpers)
-                break
-            if helpers:
-                helpers[-1].followed_by(helper)
-            helpers.append(helper)
-        return min(wanted, len(helpers) + 1)
+        if wanted - 1 <= len(self.helpers):
+            return wanted
+        with self.lock:
+            helpers = self.helpers
+            while len(helpers) < min(wanted - 1, self.most):
+                helper = _Helper()
+                if not helper.runs:  # the system has no more threads
+                    self.most = len(helpers)
+                    break
+                if helpers:
+                    helpers[-1].followed_by(helper)
+                helpers.append(helper)
+            return min(wanted, len(helpers) + 1)
 
-    def share(self, items: int, body: Callable[[int, int], Any], wanted: int) -> None:
-        """Call the body for each part, the first of them in this thread; by who has the lock."""
-        if self.open:  # an interrupt came before `finish`
-            self.finish()
-        parts = self.parts(wanted)
-        self.open = True
+    def work(self, items: int, body: Callable[[int, int], Any], parts: int) -> None:
+        """Call the body for each part, the first of them in this thread."""
         helpers, places, part, stop = self.helpers, kept.parts, parts, items
-        while len(places) < parts:
-            places.append({})
         while part > 1:
             part -= 1
             helper, start = helpers[part - 1], items * part // parts
@@ -112,23 +116,19 @@ class _Team:
         kept.arrays = places[0]
         body(0, stop)
 
-    def finish(self) -> int:
-        """Wait until nobody works; not 0 if a kernel failed."""
-        kept.arrays = kept.parts[0]
-        failed = self.helpers[0].finish() if self.helpers else 0
-        self.open = False
-        return failed
-
     def end(self) -> None:
         """Stop the threads, before what they run is taken away. From here on there is no help."""
-        with self.lock:
-            self.most = 0
-            self.finish()
-            for helper in self.helpers:
-                helper.end()
-            for helper in self.helpers:
-                helper.thread.join()
-            self.helpers.clear()
+        self.most, patience = 0, 1000
+        while self.busy and patience:  # a thread that the interpreter does not wait for
+            time.sleep(1e-3)
+            patience -= 1
+        if self.busy:
+            return
+        helpers, self.helpers = self.helpers, []
+        for helper in helpers:
+            helper.end()
+        for helper in helpers:
+            helper.wait_for_end()
 
 
 _team = _Team()
@@ -155,19 +155,33 @@ def _share(items: int, body: Callable[[int, int], Any], grain: int = 1) -> None:
     Args:
         grain: fewer items than this are not worth a thread.
     """
-    team, failed = _team, 0
-    if items > grain and (threads := count()) > 1 and team.most and team.lock.acquire(False):
-        try:
-            try:
-                team.share(items, body, min(threads, -(-items // grain)))
-            finally:
-                failed = team.finish()
-        finally:
-            team.lock.release()
-        if failed:
-            raise RuntimeError("a compiled kernel failed in a thread that helped")
-    elif items > 0:
+    team, parts = _team, 1
+    if items > grain and (threads := count()) > 1:
+        parts = team.parts(min(threads, -(-items // grain)))
+    if parts == 1:
+        if items > 0:
+            body(0, items)
+        return
+    places, failed = kept.parts, 0
+    while len(places) < parts:
+        places.append({})
+    finish = team.helpers[0].finish
+    # Python looks for signals, and hands over to other threads, when functions are entered and have returned and when
+    # loops begin anew: nothing comes between here and ``try``, nor between ``finally`` and `finish`.
+    if team.busy:
         body(0, items)
+        return
+    team.busy = True
+    try:
+        try:
+            team.work(items, body, parts)
+        finally:
+            kept.arrays = places[0]
+            failed = finish()
+    finally:
+        team.busy = False
+    if failed:
+        raise RuntimeError("a compiled kernel failed in a thread that helped")
 
 
 share = _share if layouts_fit() else share_calls

@@ -121,6 +121,7 @@ tell:
   call void @PyThread_release_lock(ptr %done)
   br label %look
 out:
+  call void @PyThread_release_lock(ptr %done)
   ret void
 }}
 

@@ -22,7 +22,9 @@ GRAIN = 1 << 16
 
 
 def _fits(*arrays: Any) -> bool:
-    return worth(arrays[0].size, LEAST) and all(a.dtype is _FLOAT32 and a.ndim == 1 for a in arrays)
+    return worth(arrays[0].size, LEAST) and all(
+        a.dtype is _FLOAT32 and a.ndim == 1 and a.flags.c_contiguous for a in arrays
+    )
 
 
 def _takes_adam(

@@ -34,6 +34,8 @@ def data_of(context: Any, builder: Any, kind: Any, array: Any) -> Any:
 @intrinsic
 def peek(context: Any, array: Any, at: Any) -> Any:
     """``array[at]``."""
+    if array.layout != "C":
+        return None
     signature = array.dtype(array, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -46,6 +48,8 @@ def peek(context: Any, array: Any, at: Any) -> Any:
 @intrinsic
 def poke(context: Any, array: Any, at: Any, value: Any) -> Any:
     """``array[at] = value``."""
+    if array.layout != "C":
+        return None
     signature = types.void(array, types.int64, array.dtype)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
