@@ -151,3 +151,26 @@ def test_gradients_with_gaps(name):
     (found,) = nnlite.autograd.grad(function(x).t(), x, g)
     (want,) = nnlite.autograd.grad(function(x), x, g.t().contiguous())
     np.testing.assert_array_equal(found.numpy(), want.numpy())
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        lambda x: x.sigmoid().silu(),
+        lambda x: nnlite.nn.functional.gelu(x),
+        lambda x: nnlite.nn.functional.elu(x),
+        lambda x: x.relu(),
+        lambda x: x.softmax(0) * x,
+        lambda x: x.log_softmax(0),
+    ],
+    ids=["silu", "gelu", "elu", "relu", "softmax", "log_softmax"],
+)
+@pytest.mark.parametrize("take", [lambda y: y, lambda y: y[::2], lambda y: y.flip(0)], ids=["all", "half", "reversed"])
+def test_gradients_of_one_axis_with_gaps(formula, take):
+    """A sum's gradient is one number that stands for all; that of a part has gaps."""
+    gradients = []
+    for kind in (nnlite.float32, nnlite.float64):
+        x = nnlite.linspace(-3, 3, 20_000).to(kind).requires_grad_()
+        take(formula(x)).sum().backward()
+        gradients.append(x.grad.numpy())
+    np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-5)
