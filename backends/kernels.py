@@ -87,7 +87,7 @@ class KernelTable:
         setattr(self, name, function)
         return function
 
-    def has_kernel(self, name: str) -> bool:
+    def has_kernel_(self, name: str) -> bool:
         """Whether the backend registered a kernel for an operation."""
         return name in self.overrides_
 

@@ -188,7 +188,7 @@ class Elementwise(Optimizer):
             if len(params) > 1 and len(set(map(id, params))) < len(params):  # who stands there twice is updated twice
                 for p in params:
                     self._run_flat(rule, [p], keys)
-            elif table.has_kernel("multi_update") and self._run_at_once(rule, params, keys):
+            elif table.has_kernel_("multi_update") and self._run_at_once(rule, params, keys):
                 pass
             elif array.dtype.kind == "c":  # as pairs of real numbers
                 self._run_flat(rule, params, keys)
