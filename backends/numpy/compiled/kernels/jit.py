@@ -20,7 +20,9 @@ from numba.core import codegen, compiler, ir, lowering, typed_passes, types, unt
 from numba.core.analysis import compute_cfg_from_blocks, compute_use_defs
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import PassManager
+from numba.core.ir_utils import build_definitions
 from numba.core.registry import CPUDispatcher, cpu_target
+from numba.core.ssa import reconstruct_ssa
 
 from ..native import layouts_fit, symbol
 
@@ -175,14 +177,27 @@ class _Lowering(typed_passes.NativeLowering):
     lowering_class = _Lower
 
 
+class _AssignOnce:
+    """Each variable is assigned once. numba's own step, and the one that undoes it, look at lifetimes too."""
+
+    def run_pass(self, state: Any) -> None:
+        state.func_ir = reconstruct_ssa(state.func_ir)
+        state.func_ir._definitions = build_definitions(state.func_ir.blocks)
+
+
+class _AssignAgain:
+    def run_pass(self, state: Any) -> None:
+        state.func_ir = typed_passes.PreLowerStripPhis()._strip_phi_nodes(state.func_ir)
+
+
 class _Passes(PassManager):
     """What numba does with a function, but for what is of no use here (arrays as expressions, functions in functions),
     and without a look at all variables after each step."""
 
     PASSES = (
         untyped_passes.TranslateByteCode, untyped_passes.FixupArgs, untyped_passes.IRProcessing,
-        untyped_passes.GenericRewrites, untyped_passes.ReconstructSSA, typed_passes.NopythonTypeInference,
-        typed_passes.PreLowerStripPhis, _Lowering, typed_passes.NoPythonBackend,
+        untyped_passes.GenericRewrites, _AssignOnce, typed_passes.NopythonTypeInference, _AssignAgain, _Lowering,
+        typed_passes.NoPythonBackend,
     )  # fmt: skip
 
     def run(self, state: Any) -> None:
