@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 
@@ -23,6 +24,30 @@ def number_of_threads(request: pytest.FixtureRequest, thread_count: Callable[[in
     """The test runs with one thread and with three."""
     thread_count(request.param)
     return request.param
+
+
+@pytest.fixture
+def descent() -> Callable[..., None]:
+    """``descent(p, start, stop)`` takes 1 from up to 6,144 numbers, compiled."""
+    from nnlite.backends.numpy import first_use
+
+    run, ones, (one, nil) = first_use.load("updates").descent, np.ones(6144, np.float32), np.float32([1, 0])
+    run(ones[:1].copy(), ones[:1], one, nil, one, 0, 1)
+    return lambda p, start, stop: run(p, ones, one, nil, one, start, stop)
+
+
+@pytest.fixture
+def shared(descent: Callable[..., None]) -> Callable[..., None]:
+    """``shared(parts)``: what is shared out to threads now is done, once, in so many parts."""
+    from nnlite.backends.numpy.compiled import team
+
+    def check(parts: int | None = None) -> None:
+        p, ranges = np.zeros(6144, np.float32), []
+        team.share(6144, lambda a, b: (ranges.append((a, b)), descent(p, a, b)), 256)
+        assert (p == -1).all()
+        assert parts in (None, len(ranges))
+
+    return check
 
 
 @pytest.fixture
