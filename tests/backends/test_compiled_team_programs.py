@@ -131,11 +131,13 @@ other = threading.Thread(target=lambda: shared(lambda: (begun.set(), go_on.wait(
 shared(), other.start(), begun.wait()
 child = os.fork()
 if not child:
-    found = [shared()]
+    threads.set_count(1)
+    found = []
     for _ in range(50):  # whose state may lie where that of the thread that was recording lay
         again = threading.Thread(target=lambda: found.append(shared()))
         again.start(), again.join()
-    os._exit(not all(found))
+    threads.set_count(2)
+    os._exit(not (all(found) and shared()))
 go_on.set(), other.join()
 print(os.waitpid(child, 0)[1] == 0 and shared())""",
 }
