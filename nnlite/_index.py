@@ -209,7 +209,8 @@ nnlite.ops.linalg.matmul: dot linear matmul triangle
 nnlite.ops.linalg.solvers: cofactors det inv slogdet solve solve_triangular
 nnlite.ops.linalg.spectral: eig eigh eigvals eigvalsh svd svdvals
 nnlite.ops.loss.common: l1_loss mse_loss
-nnlite.ops.loss.cross_entropy: cross_entropy cross_entropy_backward exponentials nll_loss soft_target_loss
+nnlite.ops.loss.cross_entropy: cross_entropy cross_entropy_backward exponentials nll_loss nll_loss_backward
+    soft_target_loss
 nnlite.ops.loss.ctc: ctc_loss ctc_loss_backward
 nnlite.ops.loss.likelihood: binary_cross_entropy binary_cross_entropy_with_logits kl_div poisson_nll_loss
 nnlite.ops.loss.margins: multilabel_margin_loss

@@ -36,7 +36,6 @@ _NOT_ONE_TENSOR = {
 _IGNORES = {
     "__eq__": "  # type: ignore[override]",
     "__ne__": "  # type: ignore[override]",
-    "__isub__": "  # type: ignore[misc]",
 }
 _BUILTIN = re.compile(r"\b(bool|complex|float|int)\b")  # methods of these names hide the types
 

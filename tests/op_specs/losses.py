@@ -146,6 +146,7 @@ SPECS = [
         loose=4,
         extreme=False,
         inputs=(0,),
+        covers=("nll_loss_backward",),
         edges=lambda rng: [of(np.zeros((0, 3)), np.zeros(0, np.int64), reduction="sum")],
     ),
     OpSpec(

@@ -19,7 +19,7 @@ from ...backends.registry import tables
 from .._axes import axis_of
 from ..activation.softmax import _log_softmax, _softmax, title_of, widen
 from ..pointwise import elementwise as e
-from .common import check_reduction, check_tensors, legacy_reduction, reduced
+from .common import as_type, check_reduction, check_tensors, legacy_reduction, reduced
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What both operations do with labels
@@ -84,7 +84,7 @@ class _Shares:
 
 
 def _result(xp: Any, losses: Any, x: Any, reduction: str, total: Any) -> Any:
-    out = reduced(xp, losses, reduction, total).astype(x.dtype, copy=False)
+    out = as_type(reduced(xp, losses, reduction, total), x.dtype)
     return out.reshape(()) if x.ndim == 1 else out
 
 
@@ -108,8 +108,7 @@ def _nll_loss(xp: Any, x: Any, target: Any, weight: Any, *, reduction: str, igno
     kind = widen(x[:0]).dtype
     shares = _Shares(xp, labels, weight, kind, reduction, ignore_index, masked)
     losses = -widen(rows[_places(xp, shares.labels)])
-    share = xp.full(labels.shape, -1, kind)
-    share *= shares.unit
+    share = -shares.unit if shares.valid is not None else xp.full(labels.shape, -shares.unit, kind)
     if shares.weight is not None:
         losses *= shares.weight
         share *= shares.weight
@@ -120,11 +119,22 @@ def _nll_loss(xp: Any, x: Any, target: Any, weight: Any, *, reduction: str, igno
 @_nll_loss.vjp
 def _(f: Any, g: Any, node: Any, target: Any, labels: Any, share: Any) -> tuple[Any, ...]:
     shape = node.shapes[0]
-    if len(shape) > 1 and g.ndim:
-        g = f.reshape(g, shape=share.shape)
     rows = (1, *shape) if len(shape) == 1 else shape
-    gx = f.put_along_axis(g * share, labels, axis=1, shape=rows)
+    if f is recorded:
+        if len(shape) > 1 and g.ndim:
+            g = f.reshape(g, shape=share.shape)
+        gx = f.put_along_axis(g * share, labels, axis=1, shape=rows)
+    else:
+        gx = f.nll_loss_backward(g, labels, share, shape=rows)
     return (gx if len(shape) > 1 else f.reshape(gx, shape=shape)), None, None
+
+
+@op()
+def _nll_loss_backward(xp: Any, g: Any, labels: Any, share: Any, *, shape: tuple[int, ...]) -> Any:
+    """Zeros, with g share at the labels."""
+    out = xp.zeros(shape, g.dtype)
+    out[_places(xp, labels[:, 0])] = g * share[:, 0]
+    return out
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -326,7 +336,8 @@ def _check_labels(name: str, a: Any, t: Any, ignore_index: int) -> bool:
         t = t.astype("int64", copy=False)  # which can be compared with a negative number
         backend.check_index(t, classes, name, IndexError, 0, ignore_index)
         return True
-    if not t.size or (t.min() >= 0 and t.max() < classes and not 0 <= ignore_index < classes):
+    # Seen as unsigned, negative numbers are larger than any class.
+    if not t.size or (t.view(f"u{t.itemsize}").max() < classes and not 0 <= ignore_index < classes):
         return False
     wrong = t[((t < 0) | (t >= classes)) & (t != ignore_index)]
     if wrong.size:
