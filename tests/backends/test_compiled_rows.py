@@ -146,15 +146,6 @@ def test_cross_entropy_gradient_is_that_of_array_expressions(reduction, monkeypa
     np.testing.assert_allclose(*results, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 70), (4, 64), (130, 129), (300, 5)], ids=str)
-def test_column_sums(shape, monkeypatch):
-    monkeypatch.setattr(first_use, "EVERY_SIZE", True)
-    x = numbers(shape)
-    bound = 6e-8 * len(x) * np.abs(x).sum(0)
-    assert (np.abs(rows.column_sums(x) - x.astype(np.float64).sum(0)) <= bound).all()
-    assert rows.column_sums(x.T if min(shape) > 1 else x.astype(np.float64)) is None
-
-
 def test_what_stays_with_numpy(monkeypatch):
     monkeypatch.setattr(first_use, "EVERY_SIZE", False)
     when = tables[np.ndarray].overrides_["softmax"].when

@@ -26,25 +26,12 @@ def check(found, x, y, bias=0.0):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("turned", [False, True])
-def test_products(shape, turned, number_of_threads, monkeypatch):
-    monkeypatch.setattr(products, "_VECTORS_WORTH_SHARING", 1)
+def test_products(shape, turned):
     x, y, bias = numbers(1, shape[0]), numbers(*shape), numbers(shape[1])
     y = np.asfortranarray(y) if turned else y
     check(products.vector(x, y, None), x, y)
     check(products.vector(x, y, bias), x, y, bias)
     check(products.vector(y.T, x.T, None), y.T, x.T)
-
-
-@pytest.mark.parametrize("turned", [False, True])
-def test_sums_are_the_same_with_any_number_of_threads(turned, thread_count):
-    x, y = numbers(1, 700), numbers(700, 403)
-    y = np.asfortranarray(y) if turned else y
-    found = []
-    for threads in (1, 2, 3):
-        thread_count(threads)
-        found.append(products.vector(x, y, None))
-    assert np.array_equal(found[0], found[1])
-    assert np.array_equal(found[0], found[2])
 
 
 def test_what_blas_has_to_do():
@@ -62,10 +49,10 @@ def test_what_blas_has_to_do():
 def test_layers_take_it(monkeypatch):
     taken = []
     monkeypatch.setattr(plain, "fast_vector", lambda *given: taken.append(len(given[0])) or products.vector(*given))
-    layer = nnlite.nn.Linear(331, 64)
+    layer = nnlite.nn.Linear(331, 256)
     x = nnlite.randn(1, 331)
     found = layer(x)
     weight, bias = (p.detach().numpy() for p in layer.parameters())
     np.testing.assert_allclose(found.detach().numpy(), (weight @ x.numpy()[0] + bias)[None], rtol=1e-5, atol=1e-5)
-    nnlite.randn(64, 331) @ nnlite.randn(331, 1)
-    assert taken == [1, 64]
+    nnlite.randn(256, 331) @ nnlite.randn(331, 1)
+    assert taken == [1, 256]

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ...kernels import kernel
-from .. import products
 from ..first_use import load, worth
 from ..kernels import OVERRIDES
 from .team import share
@@ -112,25 +111,6 @@ def cross_entropy_backward(
     return out
 
 
-LEAST_OF_COLUMNS = 1 << 15
-"""Numbers from which on their sums by columns pay."""
-
-COLUMNS = 64
-"""Columns that are worth a thread."""
-
-
-def column_sums(x: np.ndarray) -> np.ndarray | None:
-    """The sums of the columns of a matrix; None for what is left to BLAS. 1024x128: 14 us in place of 22."""
-    if not worth(x.size, LEAST_OF_COLUMNS) or x.dtype is not _FLOAT32 or not x.flags.c_contiguous:
-        return None
-    run, out = load("rows").column_sums, np.empty(x.shape[1], np.float32)
-    share(x.shape[1], lambda a, b: run(x, out, a, b), COLUMNS)
-    return out
-
-
-products.fast_column_sums = column_sums
-
-
 def warm_up() -> None:
     """Compile the kernels of this file."""
     x = np.zeros((1, 1), np.float32)
@@ -139,4 +119,3 @@ def warm_up() -> None:
     for gradient in (softmax_backward, log_softmax_backward):
         gradient(x, x, axis=1)
     cross_entropy_backward(x[0, 0], 1.0, None, None, x, x, np.zeros(1, np.int64))
-    load("rows").column_sums(x, x[0], 0, 1)

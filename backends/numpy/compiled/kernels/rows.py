@@ -1,4 +1,4 @@
-"""Softmax and its kin along the last axis: flat float32 arrays of rows with ``width`` numbers each; sums of columns.
+"""Softmax and its kin along the last axis: flat float32 arrays of rows with ``width`` numbers each.
 
 A row is read again while it is in the cache. What is not a number makes its whole row so, through the sum.
 """
@@ -9,7 +9,7 @@ import numpy as np
 
 from .elementary import bits_of_float, exp_of_negative, float_of_bits
 from .jit import compiled, in_order
-from .lanes import in_line, peek, poke
+from .lanes import peek, poke
 
 _0, _1 = np.float32(0), np.float32(1)
 _SIGN, _REST, _LOWEST = np.int32(31), np.int32(0x7FFFFFFF), np.int32(-0x80000000)
@@ -111,20 +111,3 @@ def cross_entropy_gradient(exps, factors, shares, labels, width, out, first, las
             poke(out, i, peek(exps, i) * factor)
         place = start + (label if label >= 0 else label + width)
         poke(out, place, peek(out, place) - shares[row])
-
-
-@compiled
-def column_sums(x, out, start, stop):
-    """The sums of some columns, four rows at a time."""
-    rows, columns, x, whole = x.shape[0], x.shape[1], in_line(x), x.shape[0] - x.shape[0] % 4
-    for j in range(start, stop):
-        poke(out, j, _0)
-    for i in range(0, whole, 4):
-        at = i * columns
-        for j in range(start, stop):
-            pair = peek(x, at + j) + peek(x, at + columns + j)
-            other = peek(x, at + 2 * columns + j) + peek(x, at + 3 * columns + j)
-            poke(out, j, peek(out, j) + (pair + other))
-    for i in range(whole, rows):
-        for j in range(start, stop):
-            poke(out, j, peek(out, j) + peek(x, i * columns + j))
