@@ -291,7 +291,8 @@ def _summed(items: int, part: Any, shape: tuple[int, ...], grain: int = 1) -> np
 
     def body(start: int, stop: int) -> None:
         with lock:
-            total = totals[start] = room[len(totals)]
+            known = len(totals) < len(room)  # unless another thread has just changed the number of threads
+            total = totals[start] = room[len(totals)] if known else np.empty(shape, np.float32)
         total.fill(0)
         part(start, stop, total)
 

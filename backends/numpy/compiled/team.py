@@ -45,13 +45,18 @@ def _functions() -> list[int]:
     return machine().compile(code(), FUNCTIONS)
 
 
+_memory: list[Any] = []
+"""What helpers look at as long as they live."""
+
+
 class _Helper:
     """A thread and the place where its work is put. The thread is none of Python's, which may not be started at the
     interpreter's end, and which other packages replace."""
 
     def __init__(self) -> None:
-        self.memory = ctypes.create_string_buffer(2 * SLOT + _ROOM)
-        self.slot = -(-ctypes.addressof(self.memory) // SLOT) * SLOT
+        memory = ctypes.create_string_buffer(2 * SLOT + _ROOM)
+        _memory.append(memory)
+        self.slot = -(-ctypes.addressof(memory) // SLOT) * SLOT
         for place in (WAKE, DONE):
             lock = _python.PyThread_allocate_lock()
             _python.PyThread_acquire_lock(lock, 1)
@@ -124,10 +129,10 @@ class _Team:
             patience -= 1
         if self.busy:
             return
-        helpers, self.helpers = self.helpers, []
-        for helper in helpers:
+        self.busy = True
+        for helper in self.helpers:
             helper.end()
-        for helper in helpers:
+        for helper in self.helpers:
             helper.wait_for_end()
 
 
