@@ -191,6 +191,11 @@ class _Entry:
         builder.store(end, builder.bitcast(builder.gep(slot, [_I64(_END)]), _ANY.as_pointer()))
         builder.ret(self.result(None, types.none))
 
+    def call(self, builder: Any, about: Any, callee: Any, values: list[Any]) -> Any:
+        """Status and result of the kernel. There are two calls, one of them for later: its code is there once."""
+        kinds = about.restype, about.argtypes
+        return self.context.call_conv.call_function(builder, callee, *kinds, values, attrs=("noinline",))
+
     def _runner(self, form: Any, about: Any, callee: Any) -> Any:
         """A function that runs what was written down; its result is not 0 if that failed."""
         function = ir.Function(self.module, ir.FunctionType(_I32, [_ANY]), f"{self.function.name}.recorded")
@@ -198,7 +203,7 @@ class _Entry:
         record = builder.bitcast(function.args[0], form.as_pointer())
         packed = builder.load(builder.gep(record, [_I32(0), _I32(4)]), align=8)
         values = [builder.extract_value(packed, i) for i in range(len(form.elements[4].elements))]
-        status, _ = self.context.call_conv.call_function(builder, callee, about.restype, about.argtypes, values)
+        status, _ = self.call(builder, about, callee, values)
         builder.ret(builder.zext(status.is_error, _I32))
         return function
 
@@ -248,7 +253,7 @@ def entry(context: Any, name: str, codes: tuple[str, ...], compiled: Any) -> Any
     if about.restype in (types.none, types.void):
         made.record(objects, values, about, callee)
     thread = made.python("PyEval_SaveThread", _ANY)
-    status, value = context.call_conv.call_function(builder, callee, about.restype, about.argtypes, values)
+    status, value = made.call(builder, about, callee, values)
     made.python("PyEval_RestoreThread", ir.VoidType(), thread)
     with builder.if_then(status.is_error, likely=False):
         made.fail(f"the compiled kernel {name} failed")

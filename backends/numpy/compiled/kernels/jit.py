@@ -268,9 +268,6 @@ def machine_code(function: Any, codes: tuple[str, ...], name: str) -> tuple[byte
     library = context.codegen().create_library(name)
     library.add_linking_library(compiled.library)
     library.add_ir_module(entry(context, name, codes, compiled))
-    library.finalize()
-    # There are two calls of it, one of them for later; its code need not be there twice.
-    library._final_module.get_function(compiled.fndesc.llvm_func_name).add_function_attribute("noinline")
     return library.machine_code(name)
 
 
