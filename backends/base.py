@@ -180,6 +180,10 @@ class Backend:
         """
         return None
 
+    def are_indices(self, index: Any, size: int) -> bool:
+        """Whether all numbers of an array of integers that is not empty are in [0, size)."""
+        return bool(index.min() >= 0 and index.max() < size)
+
     def check_index(
         self,
         index: Any,

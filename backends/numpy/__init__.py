@@ -52,6 +52,12 @@ class NumpyBackend(Backend):
     def positions(self, mask: np.ndarray) -> np.ndarray:
         return np.flatnonzero(mask)
 
+    def are_indices(self, index: Any, size: int) -> bool:
+        """In one pass: seen as unsigned, negative numbers are larger than any size."""
+        if type(index) is not np.ndarray:
+            return super().are_indices(index, size)
+        return bool(index.view(f"u{index.itemsize}").max() < size)
+
     def check_index(
         self,
         index: np.ndarray,
@@ -61,8 +67,7 @@ class NumpyBackend(Backend):
         low: int | None = None,
         passed: int | None = None,
     ) -> None:
-        # As unsigned numbers the negative ones are the largest: one pass in place of two.
-        if low == 0 and index.dtype == np.int64 and index.size and index.view(np.uint64).max() < size:
+        if low == 0 and index.dtype == np.int64 and index.size and self.are_indices(index, size):
             return
         super().check_index(index, size, function, error, low, passed)
 

@@ -93,9 +93,6 @@ def _limit_norms(weight: Any, indices: Any, max_norm: float, norm_type: float) -
     weight._vc[0] += 1
 
 
-_UNSIGNED = {4: "uint32", 8: "uint64"}
-
-
 def _check(input: Any, weight: Any) -> None:
     for position, value in enumerate((input, weight)):
         if not isinstance(value, TensorBase):
@@ -113,7 +110,7 @@ def _check(input: Any, weight: Any) -> None:
     backend, rows = backend_of(w), w.shape[0]
     if not backend.checks_indices:
         backend.check_index(i, rows, "embedding", IndexError, 0)
-    elif i.size and i.view(_UNSIGNED[i.dtype.itemsize]).max() >= rows:  # negative numbers are large ones there
+    elif i.size and not backend.are_indices(i, rows):
         wrong = i[(i < 0) | (i >= rows)]
         raise IndexError(f"index out of range in self (embedding: {wrong[0]} is not in [0, {rows - 1}])")
 

@@ -336,8 +336,7 @@ def _check_labels(name: str, a: Any, t: Any, ignore_index: int) -> bool:
         t = t.astype("int64", copy=False)  # which can be compared with a negative number
         backend.check_index(t, classes, name, IndexError, 0, ignore_index)
         return True
-    # Seen as unsigned, negative numbers are larger than any class.
-    if not t.size or (t.view(f"u{t.itemsize}").max() < classes and not 0 <= ignore_index < classes):
+    if not t.size or (backend.are_indices(t, classes) and not 0 <= ignore_index < classes):
         return False
     wrong = t[((t < 0) | (t >= classes)) & (t != ignore_index)]
     if wrong.size:
