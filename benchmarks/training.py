@@ -40,8 +40,8 @@ VARIANTS = {COMPILED: "nnlite", ALONE: "nnlite", TORCH: "torch"}
 ROOT = Path(__file__).resolve().parent.parent
 LIMITS = Path(__file__).with_name("limits.json")
 SLACK, TRIES = 1.5, 4
-TURNS = 10
-"""Turns of each process in a round."""
+TURN = 0.1
+"""Seconds of a turn, or one step."""
 
 GROWTH: dict[str, tuple[str, str, list[int]]] = {
     "batch": ("MLP 784-256-256-10, batch 256, SGD", "batch", [64, 256, 1024]),
@@ -64,13 +64,12 @@ def work(library: str, name: str, threads: int, seconds: float, sizes: dict[str,
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     step = WORKLOADS[name](torch, **sizes)
-    turn = seconds / TURNS
-    brief = statistics.median(_timed(step, seconds, 3)) < turn / 2
+    brief = statistics.median(_timed(step, seconds, 3)) < TURN / 2
     gc.collect()
     for _ in sys.stdin:
         if brief:
             step()  # what lay in the caches was another process's
-        times = _timed(step, turn, 1)
+        times = _timed(step, TURN, 1)
         print(json.dumps({"seconds": statistics.median(times), "memory": _peak()}), flush=True)
 
 
@@ -123,7 +122,8 @@ def in_turn(
 ) -> dict[str, list[dict[str, float]]]:
     """What each variant measured in each of its turns."""
     workers = {variant: Worker(variant, name, threads, seconds, sizes or {}) for variant in variants}
-    turns = [{variant: worker.turn() for variant, worker in workers.items()} for _ in range(TURNS)]
+    count = max(3, round(seconds / TURN))
+    turns = [{variant: worker.turn() for variant, worker in workers.items()} for _ in range(count)]
     for worker in workers.values():
         worker.end()
     return {variant: [turn[variant] for turn in turns] for variant in variants}
@@ -320,7 +320,7 @@ def main() -> int:
     parser.add_argument("words", nargs="*", help="only workloads whose names contain one of these")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of measuring in a process")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of measuring in a process, in turns of a tenth")
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--start", action="store_true")
