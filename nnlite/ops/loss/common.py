@@ -68,12 +68,12 @@ def as_type(x: Any, dtype: Any) -> Any:
 # Differences of two tensors of one shape
 
 
-def _spread(f: Any, g: Any, node: Any, d: Any, factor: float = 1.0) -> tuple[Any, ...]:
-    """The gradients of both operands; ``factor d`` is the derivative of one element's loss by the difference x - y."""
+def _spread(f: Any, g: Any, node: Any, d: Any) -> tuple[Any, ...]:
+    """The gradients of both operands; ``d`` is the derivative of one element's loss by the difference x - y."""
     xn, yn = node.edges
     if node.attrs["reduction"] == "mean":
-        factor /= math.prod(d.shape) or math.nan
-    gx = d * (g if factor == 1 else g * factor)
+        g = g / (math.prod(d.shape) or math.nan)
+    gx = d * g
     return (
         None if xn is None else unbroadcast(f, gx, node.shapes[0]),
         None if yn is None else unbroadcast(f, -gx, node.shapes[1]),
@@ -89,7 +89,7 @@ def _mse_loss(xp: Any, x: Any, y: Any, *, reduction: str) -> Any:
 
 @_mse_loss.vjp
 def _(f: Any, g: Any, node: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    return _spread(f, g, node, x - y, 2.0)
+    return _spread(f, 2 * g, node, x - y)
 
 
 def _l1_title(node: Any) -> str:
