@@ -67,7 +67,7 @@ def affine(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
 def _by_blas(x: np.ndarray, y: np.ndarray, out: np.ndarray | None, bias: np.ndarray | None, work: int) -> np.ndarray:
     """By BLAS, with one thread or shared out."""
     vector = x.shape[0] == 1 or y.shape[1] == 1
-    if vector and work >= fast_vector_from and out is None:
+    if vector and fast_vector_from <= work < _WORTH_SHARING and out is None:
         found: np.ndarray | None = fast_vector(x, y, bias)
         if found is not None:
             return found

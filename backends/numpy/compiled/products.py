@@ -13,6 +13,7 @@ import numpy as np
 from .. import products
 from ..first_use import EVERY_SIZE, load
 from ..threads import alone, count, sgemm_address
+from .kernels.sizes import WORKSPACE
 from .team import share
 from .workspace import workspace
 
@@ -20,8 +21,6 @@ _FLOAT32 = np.dtype(np.float32)
 _BYTES = 4
 _ROWS, _PANEL = 6, 64
 """A tile of the kernel, by which products are divided."""
-
-_WORKSPACE = 256 * (256 + 16) + 16
 
 LEAST, LEAST_BY_ROWS = 1 << 19, 1 << 20
 """Multiplications from which on the kernel is faster than BLAS; more where the right matrix is by rows, which BLAS
@@ -102,25 +101,16 @@ def multiply(
     added = _RESULT if more else (_NOTHING if bias is None else _BIAS)
     by_rows = rows >= columns
     length, unit = (rows, _ROWS) if by_rows else (columns, _PANEL)
-    if work < _WORTH_SHARING or count() == 1:
-        run(address, x, y, row, result, added, by_rows, 0, length, workspace("panels of a product", _WORKSPACE))
-        return result
 
     def part(start: int, stop: int) -> None:
-        run(
-            address,
-            x,
-            y,
-            row,
-            result,
-            added,
-            by_rows,
-            start * unit,
-            min(stop * unit, length),
-            workspace("panels of a product", _WORKSPACE),
-        )
+        panels = workspace("panels of a product", WORKSPACE)
+        run(address, x, y, row, result, added, by_rows, start * unit, min(stop * unit, length), panels)
 
-    share(-(-length // unit), part)
+    units = -(-length // unit)
+    if work < _WORTH_SHARING or count() == 1:
+        part(0, units)
+    else:
+        share(units, part)
     return result
 
 

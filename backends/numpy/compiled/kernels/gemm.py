@@ -21,13 +21,11 @@ from numba.extending import intrinsic
 
 from .blas import TRANSPOSED
 from .jit import compiled, inlined
+from .sizes import COLUMNS, DEPTH
 
 LANES, VECTORS, ROWS = 16, 4, 6
 PANEL = LANES * VECTORS
 """Columns of a panel; the last is half as wide where that is enough."""
-
-DEPTH, COLUMNS = 256, 256
-"""A block of the right matrix: 256 kB."""
 
 FEW = 24
 """So few rows that a right matrix by rows is better read where it lies."""
@@ -36,9 +34,6 @@ FAR = 600_000
 """Numbers of a left matrix by columns that are more than the second level cache holds: for few panels each line of the
 cache is then fetched for little work, and rows are copied first (1000x1024x128: 3.0 ms in place of 4.2; a loss of up to
 a tenth for smaller matrices or more panels)."""
-
-WORKSPACE = DEPTH * (COLUMNS + LANES) + LANES
-"""Numbers of workspace: panels, and some rows of a left matrix by columns."""
 
 _BYTES = 4
 _STEP = LANES * _BYTES
