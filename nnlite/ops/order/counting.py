@@ -326,7 +326,7 @@ def _sorter(name: str, sorter: Any, edges: Any) -> Any:
         title = dtypes.TITLES[sorter.dtype.name]
         raise RuntimeError(f"{name}: sorter must be a tensor of long dtype but got dtype {title}")
     backend = backend_of(where)
-    if where.size and backend.checks_indices and (where.min() < 0 or where.max() >= edges.shape[-1]):
+    if where.size and backend.checks_indices and not backend.are_indices(where, edges.shape[-1]):
         raise RuntimeError(f"{name}: sorter index out of range")
     backend.check_index(where, edges.shape[-1], "searchsorted", RuntimeError, low=0)
     return where
